@@ -1,0 +1,324 @@
+// Package host builds the libp2p host of a node from a config: TCP, Noise,
+// yamux, fixed limits, a gater and a connection manager.
+//
+// It is assembled by hand instead of by the root package of go-libp2p, which
+// links QUIC and WebRTC even for a host that never uses them (9 MB of binary,
+// 7 MB of idle memory).
+//
+// A Host owns every goroutine that libp2p starts for it; Close stops them all
+// and waits. Package host does not find peers (see discovery), does not keep
+// keys (see identity) and does not decide who is blocked: it asks Config.Blocked.
+package host
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/event"
+	corehost "github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/sec"
+	"github.com/libp2p/go-libp2p/core/transport"
+	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	"github.com/libp2p/go-libp2p/p2p/host/observedaddrs"
+	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	tptu "github.com/libp2p/go-libp2p/p2p/net/upgrader"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+const (
+	// keepAlive is how often yamux asks whether a silent peer still lives. It
+	// and muxWriteTimeout decide how soon a vanished peer is noticed: after 10
+	// to 20 s in place of the 40 s of the defaults.
+	keepAlive = 10 * time.Second
+
+	// muxWriteTimeout is how long yamux waits for one write, and for the answer
+	// to one keep-alive, before it gives the connection up.
+	muxWriteTimeout = 5 * time.Second
+
+	// defaultDialTimeout bounds TCP, Noise and yamux together for one address.
+	defaultDialTimeout = 5 * time.Second
+
+	// acceptTimeout bounds the same three for a stranger who dials us.
+	acceptTimeout = 10 * time.Second
+)
+
+// ErrNoKey says that Config.Key is missing. New never makes a key up: an
+// identity that changes at every start looks like a different person.
+var ErrNoKey = errors.New("no private key given")
+
+// A Transport is what New needs of the layer below Noise.
+type Transport interface {
+	transport.Transport
+	// DialRaw opens a connection without Noise and yamux, for PeerAt.
+	DialRaw(ctx context.Context, addr ma.Multiaddr) (RawConn, error)
+}
+
+// Config configures a Host. All fields but Key may stay zero.
+type Config struct {
+	// Key is the node's identity, an Ed25519 key. Required.
+	Key crypto.PrivKey
+	// Listen is where to listen. Each address must work or New fails. If empty,
+	// the host only dials.
+	Listen []ma.Multiaddr
+	// ListenOptional is where to listen if the machine can: an address whose
+	// family it does not have (IPv6 switched off) is skipped. Everything else,
+	// above all a port in use, is an error here too.
+	ListenOptional []ma.Multiaddr
+	// UserAgent is told to every peer by identify. If empty, "p2pchat".
+	UserAgent string
+	// Blocked tells whether to refuse a peer, in both directions. It is asked at
+	// each new connection, from many goroutines at once, and must not wait; who
+	// blocks a connected peer also closes its connections (Network().ClosePeer).
+	// If nil, nobody is blocked.
+	Blocked func(peer.ID) bool
+	// DialTimeout bounds the attempt to reach one address, handshakes included.
+	// If zero, 5 seconds.
+	DialTimeout time.Duration
+	// Transport makes the layer below Noise; tests put an in-memory one here.
+	// If nil, TCP.
+	Transport func(transport.Upgrader, network.ResourceManager) (Transport, error)
+	// Log receives debug records. If nil, they are dropped.
+	Log *slog.Logger
+}
+
+func (c Config) userAgent() string          { return cmp.Or(c.UserAgent, "p2pchat") }
+func (c Config) dialTimeout() time.Duration { return cmp.Or(c.DialTimeout, defaultDialTimeout) }
+func (c Config) log() *slog.Logger          { return cmp.Or(c.Log, slog.New(slog.DiscardHandler)) }
+
+// A Host is a running libp2p host.
+type Host struct {
+	// BasicHost and not the core interface, because libp2p's own services ask
+	// for more than that (AllAddrs, IDService, Reachability).
+	*basichost.BasicHost
+
+	cfg       Config
+	transport Transport
+	observed  *observedaddrs.Manager
+	closeOnce sync.Once
+}
+
+var _ corehost.Host = (*Host)(nil)
+
+// New builds a host, starts it and listens. When it fails nothing is left
+// behind: no goroutine, no open port. The context bounds New only.
+func New(ctx context.Context, cfg Config) (*Host, error) {
+	id, err := checkKey(cfg.Key)
+	if err != nil {
+		return nil, fmt.Errorf("build host: %w", err)
+	}
+	h := &Host{cfg: cfg}
+	if err := h.assemble(id); err != nil {
+		return nil, fmt.Errorf("build host: %w", err)
+	}
+	// Listening comes last: the gater, the limits and identify must be at work
+	// before the first stranger is let in.
+	if err := h.listen(ctx); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	cfg.log().Debug("host started", "peer", id, "listen", h.Network().ListenAddresses())
+	return h, nil
+}
+
+func checkKey(key crypto.PrivKey) (peer.ID, error) {
+	if key == nil {
+		return "", ErrNoKey
+	}
+	id, err := peer.IDFromPrivateKey(key)
+	if err != nil {
+		return "", err
+	}
+	if _, err := chat.PeerIDFromLibp2p(id); err != nil {
+		return "", fmt.Errorf("own key: %w", err)
+	}
+	return id, nil
+}
+
+// assemble puts the parts together and starts them, in the order that each
+// needs: resource manager, connection manager and peerstore below the swarm,
+// the swarm below the transport, everything below the basic host.
+func (h *Host) assemble(id peer.ID) (err error) {
+	// Until the basic host exists, which closes all of these, we must.
+	var built closers
+	defer func() {
+		if err != nil {
+			built.close()
+		}
+	}()
+
+	rm, err := newResourceManager()
+	if err != nil {
+		return fmt.Errorf("resource manager: %w", err)
+	}
+	built.add(rm)
+	cm, err := newConnManager()
+	if err != nil {
+		return fmt.Errorf("connection manager: %w", err)
+	}
+	built.add(cm)
+	ps, err := newPeerstore(id, h.cfg.Key)
+	if err != nil {
+		return fmt.Errorf("peerstore: %w", err)
+	}
+	built.add(ps)
+
+	bus := eventbus.NewBus()
+	gate := &gater{blocked: h.cfg.Blocked, log: h.cfg.log()}
+	sw, err := h.newSwarm(id, ps, bus, rm, gate)
+	if err != nil {
+		return fmt.Errorf("swarm: %w", err)
+	}
+	built.add(sw)
+
+	upgrader, err := h.newUpgrader(rm, gate)
+	if err != nil {
+		return fmt.Errorf("upgrader: %w", err)
+	}
+	if h.transport, err = h.newTransport(upgrader, rm); err != nil {
+		return fmt.Errorf("transport: %w", err)
+	}
+	if err := sw.AddTransport(h.transport); err != nil {
+		return fmt.Errorf("transport: %w", err)
+	}
+	// Here goes the circuit relay's client transport (client.AddTransport), and
+	// before newBasicHost the dialer host and service of AutoNAT v2.
+
+	if h.observed, err = observedaddrs.NewManager(bus, sw); err != nil {
+		return fmt.Errorf("observed addresses: %w", err)
+	}
+	h.BasicHost, err = basichost.NewHost(sw, &basichost.HostOpts{
+		EventBus:             bus,
+		ConnManager:          cm,
+		EnablePing:           true,
+		UserAgent:            h.cfg.userAgent(),
+		ObservedAddrsManager: h.observed,
+		// Here go AddrsFactory, AutoNATv2, EnableHolePunching and the options of
+		// the relay service.
+	})
+	if err != nil {
+		return err
+	}
+	h.observed.Start(sw)
+	h.Start()
+	// Here goes autorelay: NewAutoRelay(h.BasicHost), Start, and Close in Close.
+	return nil
+}
+
+func newPeerstore(id peer.ID, key crypto.PrivKey) (peerstore.Peerstore, error) {
+	ps, err := pstoremem.NewPeerstore()
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(ps.AddPrivKey(id, key), ps.AddPubKey(id, key.GetPublic())); err != nil {
+		return nil, errors.Join(err, ps.Close())
+	}
+	return ps, nil
+}
+
+func (h *Host) newSwarm(id peer.ID, ps peerstore.Peerstore, bus event.Bus, rm network.ResourceManager, gate *gater) (*swarm.Swarm, error) {
+	return swarm.NewSwarm(id, ps, bus,
+		swarm.WithResourceManager(rm),
+		swarm.WithConnectionGater(gate),
+		swarm.WithDialTimeout(h.cfg.dialTimeout()),
+		swarm.WithDialTimeoutLocal(h.cfg.dialTimeout()),
+		// We never dial UDP, so there is nothing to learn about it.
+		swarm.WithUDPBlackHoleSuccessCounter(nil),
+	)
+}
+
+func (h *Host) newUpgrader(rm network.ResourceManager, gate *gater) (transport.Upgrader, error) {
+	muxers := []tptu.StreamMuxer{{ID: yamux.ID, Muxer: newMuxer()}}
+	security, err := noise.New(noise.ID, h.cfg.Key, muxers)
+	if err != nil {
+		return nil, err
+	}
+	return tptu.New([]sec.SecureTransport{security}, muxers, nil, rm, gate, tptu.WithAcceptTimeout(acceptTimeout))
+}
+
+// newMuxer copies libp2p's yamux settings, so that no other host in the process
+// is changed, and shortens the two timers.
+func newMuxer() *yamux.Transport {
+	c := *yamux.DefaultTransport
+	c.KeepAliveInterval = keepAlive
+	c.ConnectionWriteTimeout = muxWriteTimeout
+	return &c
+}
+
+func (h *Host) newTransport(upgrader transport.Upgrader, rm network.ResourceManager) (Transport, error) {
+	if h.cfg.Transport != nil {
+		return h.cfg.Transport(upgrader, rm)
+	}
+	return newTCP(upgrader, rm, h.cfg.dialTimeout())
+}
+
+// listen listens on every address itself, because swarm.Listen is content when
+// one of them works.
+func (h *Host) listen(ctx context.Context) error {
+	sw, ok := h.Network().(*swarm.Swarm)
+	if !ok {
+		return fmt.Errorf("listen: unexpected network %T", h.Network())
+	}
+	for _, a := range h.cfg.Listen {
+		if err := errors.Join(ctx.Err(), sw.AddListenAddr(a)); err != nil {
+			return fmt.Errorf("listen on %s: %w", a, err)
+		}
+	}
+	for _, a := range h.cfg.ListenOptional {
+		err := errors.Join(ctx.Err(), sw.AddListenAddr(a))
+		if familyMissing(err) {
+			h.cfg.log().Debug("address family missing, not listening", "addr", a, "err", err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("listen on %s: %w", a, err)
+		}
+	}
+	return nil
+}
+
+// familyMissing tells the machine without IPv6 from all other failures.
+func familyMissing(err error) bool {
+	return errors.Is(err, syscall.EAFNOSUPPORT) ||
+		errors.Is(err, syscall.EADDRNOTAVAIL) ||
+		errors.Is(err, syscall.EPROTONOSUPPORT)
+}
+
+// Close disconnects from everybody and stops the host. When it returns, no port
+// is open and no goroutine is left. It may be called again.
+func (h *Host) Close() error {
+	var err error
+	h.closeOnce.Do(func() {
+		err = h.BasicHost.Close()
+		// After the basic host, not before: identify publishes to a queue that
+		// this manager reads, and closing waits for identify.
+		err = errors.Join(err, h.observed.Close())
+	})
+	return err
+}
+
+// closers closes what was built, in reverse order.
+type closers []io.Closer
+
+func (c *closers) add(x io.Closer) { *c = append(*c, x) }
+
+func (c closers) close() {
+	for i := len(c) - 1; i >= 0; i-- {
+		_ = c[i].Close()
+	}
+}
