@@ -1,0 +1,314 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	corehost "github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+const (
+	// dialTimeout bounds one attempt to reach a seed, on all its addresses.
+	dialTimeout = 10 * time.Second
+
+	// eventBuffer is how many events of the host wait for us. When it is full
+	// the host's identify waits, so the loop that empties it never does.
+	eventBuffer = 64
+
+	// protection is the connection manager's tag.
+	protection = "p2pchat-seed"
+)
+
+// errSelf is the status of a seed that is this node.
+var errSelf = errors.New("this is our own address")
+
+// Config configures an Attachment. The zero value has no seeds.
+type Config struct {
+	// Seeds are whom to stay attached to.
+	Seeds []peer.AddrInfo
+	// Seed says that this node is a seed itself, so that the others may be
+	// dialling us at the same moment as we them.
+	Seed bool
+	// Changed is called after a seed was reached or lost, or an attempt failed.
+	// It must not wait. If nil, nobody is told.
+	Changed func()
+	// Log receives debug records. If nil, they are dropped.
+	Log *slog.Logger
+	// Rand gives numbers in [0, 1) for jitter, to several goroutines. If nil,
+	// those of math/rand/v2.
+	Rand func() float64
+}
+
+func (c Config) log() *slog.Logger {
+	if c.Log != nil {
+		return c.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func (c Config) rand() float64 {
+	if c.Rand != nil {
+		return c.Rand()
+	}
+	return rand.Float64()
+}
+
+// A SeedStatus tells how it stands with one seed.
+type SeedStatus struct {
+	Peer  chat.PeerID
+	Addrs []ma.Multiaddr
+	// Connected is whether the seed is connected.
+	Connected bool
+	// Since is when that began, or when the seed was lost; for a seed never
+	// reached, when we began to try.
+	Since time.Time
+	// LastError is why the latest attempt failed. It is nil while connected. Its
+	// text is safe to be shown.
+	LastError error
+}
+
+// An Attachment keeps a node connected to its seeds.
+type Attachment struct {
+	h      corehost.Host
+	cfg    Config
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	seeds  []*seed // never changes
+	byPeer map[peer.ID]*seed
+}
+
+// A seed is what an Attachment knows of one of its seeds.
+type seed struct {
+	info peer.AddrInfo
+	// nudge says that the connection may have come or gone. It holds one: more
+	// would say the same.
+	nudge chan struct{}
+
+	mu     sync.Mutex
+	status SeedStatus
+}
+
+// Attach dials all seeds at once, and from then on whichever is lost, until
+// Close. It returns at once.
+func Attach(h corehost.Host, cfg Config) *Attachment {
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &Attachment{h: h, cfg: cfg, cancel: cancel, byPeer: make(map[peer.ID]*seed)}
+	now := time.Now()
+	for _, info := range mergeAll(cfg.Seeds) {
+		id, err := chat.PeerIDFromLibp2p(info.ID)
+		if err != nil {
+			cfg.log().Debug("ignored a seed", "peer", info.ID, "err", err)
+			continue
+		}
+		s := &seed{info: info, nudge: make(chan struct{}, 1)}
+		s.status = SeedStatus{Peer: id, Addrs: slices.Clone(info.Addrs), Since: now}
+		a.seeds = append(a.seeds, s)
+		if info.ID == h.ID() {
+			s.status.LastError = errSelf
+			continue
+		}
+		a.byPeer[info.ID] = s
+		h.ConnManager().Protect(info.ID, protection)
+	}
+	if len(a.byPeer) == 0 {
+		return a
+	}
+	a.watch(ctx)
+	for _, s := range a.byPeer {
+		a.wg.Go(func() { a.keep(ctx, s) })
+	}
+	return a
+}
+
+func mergeAll(seeds []peer.AddrInfo) (merged []peer.AddrInfo) {
+	for _, s := range seeds {
+		merged = merge(merged, s)
+	}
+	return merged
+}
+
+// watch starts the goroutine that wakes the keeper of a seed whose connection
+// came or went.
+func (a *Attachment) watch(ctx context.Context) {
+	sub, err := a.h.EventBus().Subscribe(new(event.EvtPeerConnectednessChanged), eventbus.BufSize(eventBuffer))
+	if err != nil {
+		// Only a wrong event type can do this; keepers look by themselves, too.
+		a.cfg.log().Debug("no events of the host", "err", err)
+		return
+	}
+	a.wg.Go(func() {
+		defer sub.Close()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case e, ok := <-sub.Out():
+				if !ok {
+					return
+				}
+				if s := a.byPeer[e.(event.EvtPeerConnectednessChanged).Peer]; s != nil {
+					select {
+					case s.nudge <- struct{}{}:
+					default:
+					}
+				}
+			}
+		}
+	})
+}
+
+// settled is how long a connection must have held to count as a success: a seed
+// that lets us in and throws us out is asked ever less often, too.
+const settled = 10 * time.Second
+
+// lookAgain is how often a keeper looks whether its seed is still connected,
+// should the host not have said so.
+const lookAgain = 30 * time.Second
+
+// keep owns the connection with one seed until ctx ends.
+func (a *Attachment) keep(ctx context.Context, s *seed) {
+	lost, failed := time.Now(), 0
+	var reached time.Time
+	wait := a.headStart(s.info.ID)
+	for {
+		switch {
+		case a.connected(s):
+			if a.record(s, true, nil) {
+				reached = time.Now()
+				a.cfg.log().Debug("attached to seed", "peer", s.info.ID)
+			}
+			if !pause(ctx, lookAgain, s.nudge) {
+				return
+			}
+			if a.connected(s) {
+				continue
+			}
+			a.record(s, false, nil)
+			a.cfg.log().Debug("lost seed", "peer", s.info.ID)
+			if time.Since(reached) >= settled {
+				lost, failed = time.Now(), 0
+			}
+			wait = a.headStart(s.info.ID) + redialPause(failed, time.Since(lost), a.cfg.rand())
+			failed++
+		case wait > 0:
+			until := time.Now().Add(wait)
+			if !pause(ctx, wait, s.nudge) {
+				return
+			}
+			wait = max(time.Until(until), 0) // a nudge may come early
+		default:
+			err := a.dial(ctx, s)
+			if ctx.Err() != nil {
+				return
+			}
+			if err == nil {
+				continue
+			}
+			a.record(s, false, err)
+			a.cfg.log().Debug("seed not reached", "peer", s.info.ID, "failed", failed+1, "err", chat.SafeString(err.Error()))
+			wait = a.headStart(s.info.ID) + redialPause(failed, time.Since(lost), a.cfg.rand())
+			failed++
+		}
+	}
+}
+
+// headStart is what we give another seed that may be dialling us.
+func (a *Attachment) headStart(other peer.ID) time.Duration {
+	if a.cfg.Seed && a.h.ID() > other {
+		return mutualPause
+	}
+	return 0
+}
+
+func (a *Attachment) connected(s *seed) bool {
+	return a.h.Network().Connectedness(s.info.ID) == network.Connected
+}
+
+// dial connects to a seed. Forced direct, because then libp2p ignores its own
+// backoff, which would hide a seed that is back for up to five minutes.
+func (a *Attachment) dial(ctx context.Context, s *seed) error {
+	ctx, cancel := context.WithTimeout(network.WithForceDirectDial(ctx, "seed"), dialTimeout)
+	defer cancel()
+	if err := a.h.Connect(ctx, s.info); err != nil {
+		return err
+	}
+	if !a.connected(s) {
+		return errors.New("closed by the seed right away")
+	}
+	return nil
+}
+
+// record notes how it stands and tells cfg.Changed of a difference.
+func (a *Attachment) record(s *seed, connected bool, err error) (came bool) {
+	s.mu.Lock()
+	changed := err != nil || s.status.Connected != connected
+	if s.status.Connected != connected {
+		s.status.Since = time.Now()
+		came = connected
+	}
+	s.status.Connected = connected
+	if s.status.LastError = nil; err != nil {
+		s.status.LastError = safeError{fmt.Errorf("reach seed %s: %w", s.status.Peer.Short(), err)}
+	}
+	s.mu.Unlock()
+	if changed && a.cfg.Changed != nil {
+		a.cfg.Changed()
+	}
+	return came
+}
+
+// Status tells how it stands with each seed, in the order they were given.
+func (a *Attachment) Status() []SeedStatus {
+	all := make([]SeedStatus, len(a.seeds))
+	for i, s := range a.seeds {
+		s.mu.Lock()
+		all[i] = s.status
+		s.mu.Unlock()
+	}
+	return all
+}
+
+// Close lets the seeds go: connections stay open, but are no longer protected
+// nor redialled. When it returns, no goroutine of the attachment is left.
+func (a *Attachment) Close() {
+	a.cancel()
+	a.wg.Wait()
+	for p := range a.byPeer {
+		a.h.ConnManager().Unprotect(p, protection)
+	}
+}
+
+// A safeError has a text of one line that cannot hurt a terminal: parts of it
+// came from the network or the DNS.
+type safeError struct{ error }
+
+func (e safeError) Error() string { return chat.SafeString(e.error.Error()) }
+func (e safeError) Unwrap() error { return e.error }
+
+// pause waits for d, or less if nudged, and tells whether ctx let it.
+func pause(ctx context.Context, d time.Duration, nudge <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-nudge:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,189 @@
+package catchup
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	corehost "github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/wire"
+)
+
+// service is what the resource manager counts our streams under.
+const service = "p2pchat.catchup"
+
+// A Log is what a run needs of the history.
+type Log interface {
+	// Has reports whether a segment is held, or was and is pruned.
+	Has(conv chat.ConversationID, id chat.SegmentID) bool
+	// Get returns those of the segments that are held, in the order asked.
+	Get(conv chat.ConversationID, ids ...chat.SegmentID) []*chat.Segment
+	// Ascend calls fn with the places of the held segments behind from, in
+	// order, until fn returns false; the zero Bound is the beginning of all.
+	Ascend(conv chat.ConversationID, from wire.Bound, fn func(chat.OrderKey) bool)
+	// Floor is the highest place from which a segment was pruned, or zero.
+	Floor(conv chat.ConversationID) chat.OrderKey
+}
+
+// Config configures a Service. Log and Accept are required. The functions
+// are called from many goroutines at once.
+type Config struct {
+	// Log is our log of segments.
+	Log Log
+	// Accept is given verified segments, sorted by Key, and returns when they
+	// are stored. What it stores must show in Log by then.
+	Accept func(ctx context.Context, from chat.PeerID, segs []*chat.Segment) error
+	// Serve says whether a peer may catch up on a conversation with us now. If
+	// nil, nobody may.
+	Serve func(from chat.PeerID, conv chat.ConversationID) bool
+	// Beacon gives our own beacon, which we send when we call. It may be nil,
+	// and return nil.
+	Beacon func(conv chat.ConversationID) []byte
+	// Beacons gives our beacon and those we know of others, which we send when
+	// we are called: at most the first 256. It may be nil.
+	Beacons func(conv chat.ConversationID) [][]byte
+	// HearBeacon is given each verified beacon, and whom it came from, who need
+	// not be its author. It may be nil.
+	HearBeacon func(from chat.PeerID, b *chat.Beacon)
+	// NewestFirst fetches what is newest first, and while older ranges are still
+	// compared: good for a screen, if Accept stores segments whose parents come
+	// later. Otherwise parents come before their children.
+	NewestFirst bool
+	// Logger receives debug records. If nil, they are dropped.
+	Logger *slog.Logger
+}
+
+func (c *Config) logger() *slog.Logger { return cmp.Or(c.Logger, slog.New(slog.DiscardHandler)) }
+
+func (c *Config) serve(from chat.PeerID, conv chat.ConversationID) bool {
+	return c.Serve != nil && c.Serve(from, conv)
+}
+
+func (c *Config) beacon(conv chat.ConversationID) []byte {
+	if c.Beacon == nil {
+		return nil
+	}
+	return c.Beacon(conv)
+}
+
+func (c *Config) beacons(conv chat.ConversationID) [][]byte {
+	if c.Beacons == nil {
+		return nil
+	}
+	b := c.Beacons(conv)
+	return b[:min(len(b), maxBeacons)]
+}
+
+// hear opens a beacon and passes it on. It must be by author, unless that is
+// zero.
+func (c *Config) hear(from chat.PeerID, conv chat.ConversationID, data []byte, author chat.PeerID) error {
+	b, err := wire.OpenBeacon(conv, data)
+	switch {
+	case err != nil:
+		return judge(err)
+	case !author.IsZero() && b.Author != author:
+		return fmt.Errorf("%w: a beacon of another", ErrLied)
+	case c.HearBeacon != nil:
+		c.HearBeacon(from, b)
+	}
+	return nil
+}
+
+// A Service runs catch-up in both directions.
+type Service struct {
+	host corehost.Host
+	cfg  Config
+	lim  limits
+	runs *runs
+	// ctx ends when Close begins.
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// New starts answering to catch-up on h.
+func New(h corehost.Host, cfg Config) *Service { return newService(h, cfg, defaultLimits()) }
+
+func newService(h corehost.Host, cfg Config, lim limits) *Service {
+	s := &Service{host: h, cfg: cfg, lim: lim, runs: newRuns(lim)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	h.SetStreamHandler(wire.CatchupProtocol, s.handle)
+	return s
+}
+
+// Close stops answering and ends all runs. When it returns, none is left. It
+// may be called again.
+func (s *Service) Close() error {
+	s.host.RemoveStreamHandler(wire.CatchupProtocol)
+	s.cancel()
+	s.runs.close()
+	return nil
+}
+
+// call opens a stream to p.
+func (s *Service) call(ctx context.Context, p chat.PeerID, keys int) (*exchange, error) {
+	st, err := s.host.NewStream(network.WithAllowLimitedConn(ctx, "catchup"), p.Libp2p(), wire.CatchupProtocol)
+	if err != nil {
+		return nil, fmt.Errorf("open stream: %w", err)
+	}
+	if err := prepare(st, keys); err != nil {
+		_ = st.Reset()
+		return nil, err
+	}
+	return newExchange(st, s.lim), nil
+}
+
+// prepare counts a stream, and what a run over so many keys holds, with the
+// resource manager, which gives it all back when the stream ends.
+func prepare(st network.Stream, keys int) error {
+	if err := st.Scope().SetService(service); err != nil {
+		return fmt.Errorf("reserve: %w", err)
+	}
+	if err := st.Scope().ReserveMemory(runMemory+keyMemory*keys, network.ReservationPriorityMedium); err != nil {
+		return fmt.Errorf("reserve memory: %w", err)
+	}
+	return nil
+}
+
+// closeStream says goodbye after a good run, and cuts a bad one off.
+func closeStream(st network.Stream, err error) {
+	if err == nil {
+		err = st.Close()
+	}
+	if err != nil {
+		_ = st.Reset()
+	}
+}
+
+// handle is the stream handler: libp2p runs it in a goroutine of its own.
+func (s *Service) handle(st network.Stream) {
+	x := newExchange(st, s.lim) // reads no frame beyond wire.MaxFrame
+	if err := errors.Join(st.SetDeadline(x.deadline()), prepare(st, 0)); err != nil {
+		_ = st.Reset()
+		return
+	}
+	from, err := chat.PeerIDFromLibp2p(st.Conn().RemotePeer())
+	if err != nil {
+		_ = st.Reset()
+		return
+	}
+	leave, err := s.runs.answer(from, time.Now())
+	if err != nil {
+		closeStream(st, x.write(refusal(err)))
+		return
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(s.ctx, s.lim.runTime)
+	defer cancel()
+	unwatch := context.AfterFunc(ctx, func() { _ = st.Reset() })
+	defer unwatch()
+	if err = s.respond(ctx, x, from); err != nil {
+		s.cfg.logger().Debug("catch-up for a peer failed", "peer", from, "err", chat.SafeString(err.Error()))
+	}
+	closeStream(st, err)
+}

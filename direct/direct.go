@@ -1,0 +1,343 @@
+// Package direct carries private messages to one peer over a long-lived stream,
+// with acknowledgement and retry (PROTOCOL.md, section 6).
+//
+// A segment given to Send stays in the outbox until the peer says that it has
+// stored it, and is sent again on every new stream: at least once on the wire.
+// What a peer sends twice is told once, as far as a window reaches. The outbox
+// is in memory: after a restart, Send what was not acknowledged.
+//
+// Each peer has a talk. Its goroutine owns the outbox; one goroutine tells
+// Config.Events what happens, one hands the peer's segments to Config.Receive in
+// order, and each stream has one that reads and one that writes. Close stops
+// them all and waits.
+//
+// Package direct does not find peers (see discovery), does not remember
+// messages (see history) and does not decide who may write to us: Config has a
+// function for each.
+package direct
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	corehost "github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/wire"
+)
+
+// Config configures a Service. Self, Connect and Receive are required.
+type Config struct {
+	// Self is this node.
+	Self chat.PeerID
+	// Nick is what we call ourselves to the peer. If nil, nothing.
+	Nick func() chat.Text
+	// Connect finds and dials a peer by any way. It is called when there is no
+	// connection, at most once at a time for one peer, and never for longer
+	// than ConnectTimeout. Errors wrap chat.ErrNotFound or chat.ErrUnreachable.
+	Connect func(ctx context.Context, p chat.PeerID) error
+	// Admit says whether a peer may talk to us. The text of an error is told to
+	// the peer as the reason. If nil, everybody may.
+	Admit func(p chat.PeerID) error
+	// Receive stores segments of p: verified, of our conversation with p, and
+	// new as far as direct remembers. They are acknowledged when it returns nil;
+	// an error ends the stream, and the peer sends them again later. It is
+	// called once at a time for one peer. It may wait: the peer then waits too.
+	Receive func(ctx context.Context, p chat.PeerID, segs []*chat.Segment) error
+	// Events is told what happens, one event after the other for each peer. It
+	// may wait, also for somebody who calls Send: up to reportSize events of a
+	// peer wait for it, and only then does the talk. It must not call Goodbye
+	// or Close. If nil, nobody is told.
+	Events func(Event)
+	// Jitter returns numbers from 0 up to 1. If nil, random ones.
+	Jitter func() float64
+
+	// ConnectTimeout bounds one call of Connect. If zero, 30 seconds.
+	ConnectTimeout time.Duration
+	// HelloTimeout bounds opening a stream and both Hellos. If zero, 10 seconds.
+	HelloTimeout time.Duration
+	// WriteTimeout is how long a peer may not read. If zero, 15 seconds.
+	WriteTimeout time.Duration
+	// Log receives debug records. If nil, they are dropped.
+	Log *slog.Logger
+}
+
+func (c Config) connectTimeout() time.Duration {
+	return cmp.Or(c.ConnectTimeout, defaultConnectTimeout)
+}
+func (c Config) helloTimeout() time.Duration { return cmp.Or(c.HelloTimeout, defaultHelloTimeout) }
+func (c Config) writeTimeout() time.Duration { return cmp.Or(c.WriteTimeout, defaultWriteTimeout) }
+func (c Config) log() *slog.Logger           { return cmp.Or(c.Log, slog.New(slog.DiscardHandler)) }
+
+func (c Config) nick() chat.Text {
+	if c.Nick == nil {
+		return chat.Text{}
+	}
+	return c.Nick()
+}
+
+func (c Config) admit(p chat.PeerID) error {
+	if c.Admit == nil {
+		return nil
+	}
+	return c.Admit(p)
+}
+
+func (c Config) report(ev Event) {
+	if c.Events != nil {
+		c.Events(ev)
+	}
+}
+
+func (c Config) jitter() float64 {
+	if c.Jitter == nil {
+		return rand.Float64()
+	}
+	return c.Jitter()
+}
+
+func (c Config) connect(ctx context.Context, p chat.PeerID) error {
+	if c.Connect == nil {
+		return chat.ErrUnreachable
+	}
+	return c.Connect(ctx, p)
+}
+
+// A Service holds this node's talks. Its methods may be called from any
+// goroutine.
+type Service struct {
+	host corehost.Host
+	cfg  Config
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	notify network.Notifiee
+	wg     sync.WaitGroup // of talks and of handlers
+
+	mu      sync.Mutex
+	closed  bool
+	talks   map[chat.PeerID]*talk
+	resting int // talks without a stream and without a wish for one
+	inbound map[chat.PeerID]int
+	streams int // the sum of inbound
+}
+
+// New serves wire.DirectProtocol on h until Close.
+func New(h corehost.Host, cfg Config) *Service {
+	s := &Service{
+		host:    h,
+		cfg:     cfg,
+		talks:   make(map[chat.PeerID]*talk),
+		inbound: make(map[chat.PeerID]int),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.notify = &network.NotifyBundle{ConnectedF: s.connected}
+	h.Network().Notify(s.notify)
+	h.SetStreamHandler(wire.DirectProtocol, s.accept)
+	return s
+}
+
+// Close ends all talks, without a goodbye. What is not acknowledged stays as it
+// was reported, and what Events has not been told by now it is told no more.
+// Close waits until Receive and Connect, whose contexts end, and Events have
+// returned; then no goroutine of the Service is left. It may be called again.
+func (s *Service) Close() error {
+	s.host.RemoveStreamHandler(wire.DirectProtocol)
+	s.host.Network().StopNotify(s.notify)
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.wg.Wait()
+	return nil
+}
+
+// Send queues a segment of ours for p, connects if need be, and keeps trying
+// until p has acknowledged or refused it. It waits only while MaxQueued
+// segments are waiting for p. A segment that is queued already is not queued
+// again. Events tell what becomes of it.
+func (s *Service) Send(ctx context.Context, p chat.PeerID, seg *chat.Segment) error {
+	if err := s.sendable(p, seg); err != nil {
+		return fmt.Errorf("send to %s: %w", p, err)
+	}
+	t, err := s.acquire(p)
+	if err != nil {
+		return fmt.Errorf("send to %s: %w", p, err)
+	}
+	defer s.release(t)
+	select {
+	case t.slots <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("send to %s: %w", p, ctx.Err())
+	case <-t.done:
+		return fmt.Errorf("send to %s: %w", p, chat.ErrClosed)
+	}
+	taken := false
+	//nolint:contextcheck // the attempts to connect outlive this call
+	if !t.ask(func() { taken = t.enqueue(seg) }) || !taken {
+		return fmt.Errorf("send to %s: %w", p, chat.ErrClosed)
+	}
+	return nil
+}
+
+// sendable finds what the peer would cut the stream for.
+func (s *Service) sendable(p chat.PeerID, seg *chat.Segment) error {
+	switch {
+	case p.IsZero(), p == s.cfg.Self:
+		return fmt.Errorf("%w: nobody to talk to", chat.ErrBadPeerID)
+	case seg.Author != s.cfg.Self, seg.Conversation != chat.DirectID(s.cfg.Self, p):
+		return fmt.Errorf("%w: not a segment of ours to this peer", chat.ErrMalformed)
+	case len(seg.Envelope) == 0:
+		return fmt.Errorf("%w: a segment that is not signed", chat.ErrMalformed)
+	case len(seg.Envelope) > wire.MaxEnvelope:
+		return fmt.Errorf("%w: a segment of %d bytes", chat.ErrTooLarge, len(seg.Envelope))
+	}
+	return nil
+}
+
+// Open wants a talk with p, even with nothing to send, and keeps trying until
+// Goodbye, or until either side ends it. A second call tries again at once.
+func (s *Service) Open(p chat.PeerID) {
+	if p.IsZero() || p == s.cfg.Self {
+		return
+	}
+	t, err := s.acquire(p)
+	if err != nil {
+		return
+	}
+	defer s.release(t)
+	t.ask(func() { t.handle(evOpened{}) })
+}
+
+// Goodbye waits until p has acknowledged what is queued, or until ctx ends,
+// then tells p that the talk is over and ends it, which takes another few
+// seconds at most. What is not acknowledged by then is dropped from the outbox
+// without an event, and Goodbye returns an error that says how much.
+func (s *Service) Goodbye(ctx context.Context, p chat.PeerID) error {
+	t := s.lookUp(p)
+	if t == nil {
+		return nil
+	}
+	defer s.release(t)
+	parted := make(chan int, 1)
+	if !t.ask(func() { t.leaving = append(t.leaving, parted) }) {
+		return nil
+	}
+	var left int
+	select {
+	case left = <-parted:
+	case <-t.done:
+		return fmt.Errorf("goodbye to %s: %w", p, chat.ErrClosed)
+	case <-ctx.Done():
+		t.ask(t.part)
+		select {
+		case left = <-parted:
+		case <-t.done:
+			return fmt.Errorf("goodbye to %s: %w", p, chat.ErrClosed)
+		}
+	}
+	if left > 0 {
+		return fmt.Errorf("goodbye to %s: %w: %d not acknowledged", p, chat.ErrUnreachable, left)
+	}
+	return nil
+}
+
+// Pending is how many segments p has not acknowledged.
+func (s *Service) Pending(p chat.PeerID) int {
+	t := s.lookUp(p)
+	if t == nil {
+		return 0
+	}
+	defer s.release(t)
+	return int(t.pending.Load())
+}
+
+// acquire finds or starts the talk with p, which does not end before release.
+func (s *Service) acquire(p chat.PeerID) (*talk, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, chat.ErrClosed
+	}
+	t := s.talks[p]
+	if t == nil {
+		t = newTalk(s, p)
+		s.talks[p] = t
+		s.wg.Go(t.run)
+	}
+	t.users++
+	return t, nil
+}
+
+// lookUp is acquire for a talk that there may not be.
+func (s *Service) lookUp(p chat.PeerID) *talk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.talks[p]
+	if t != nil {
+		t.users++
+	}
+	return t
+}
+
+func (s *Service) release(t *talk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.users--
+}
+
+// forget lets t end, unless somebody is about to use it.
+func (s *Service) forget(t *talk) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.users > 0 {
+		return false
+	}
+	delete(s.talks, t.peer)
+	return true
+}
+
+// rest asks for leave to be remembered without a stream.
+func (s *Service) rest() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.resting >= maxResting {
+		return false
+	}
+	s.resting++
+	return true
+}
+
+func (s *Service) unrest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resting--
+}
+
+// connected tells a waiting talk that its peer is here. libp2p calls it.
+func (s *Service) connected(_ network.Network, c network.Conn) {
+	p, err := chat.PeerIDFromLibp2p(c.RemotePeer())
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.talks[p]; t != nil {
+		select {
+		case t.poke <- struct{}{}:
+		default: // it will look anyhow
+		}
+	}
+}
+
+var (
+	errSuperseded = errors.New("the peer opened another stream")
+	errNotReading = errors.New("the peer does not read")
+)

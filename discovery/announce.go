@@ -1,0 +1,90 @@
+package discovery
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An announcer keeps this node listed in the DHT under one key: at once, again
+// after a failure, again every few hours, and again when it is told that the
+// servers may have forgotten.
+type announcer struct {
+	s   *Service
+	key key
+	// again says that the record may be gone or wrong. It holds one: more would
+	// say the same.
+	again chan struct{}
+	// begun is set as soon as others may find us under the key.
+	begun atomic.Bool
+	// listed is closed when others can, for the first time.
+	listed chan struct{}
+
+	mu    sync.Mutex
+	last  time.Time // of the latest success
+	told  int       // servers that were told then
+	fault error     // why the latest attempt failed
+}
+
+func newAnnouncer(s *Service, k key) *announcer {
+	return &announcer{s: s, key: k, again: make(chan struct{}, 1), listed: make(chan struct{})}
+}
+
+// renew announces once more, soon.
+func (a *announcer) renew() {
+	select {
+	case a.again <- struct{}{}:
+	default:
+	}
+}
+
+// run announces until ctx ends.
+func (a *announcer) run(ctx context.Context) {
+	failed := 0
+	for {
+		if !a.s.awaitTable(ctx) {
+			return
+		}
+		n, err := a.s.announce(ctx, a)
+		if ctx.Err() != nil {
+			return
+		}
+		a.note(n, err)
+		if failed++; err == nil {
+			failed = 0
+		}
+		if !sleep(ctx, announceGap) {
+			return
+		}
+		timer := time.NewTimer(max(announcePause(failed, a.s.cfg.rand())-announceGap, 0))
+		select {
+		case <-timer.C:
+		case <-a.again:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (a *announcer) note(told int, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fault = err
+	if err != nil {
+		return
+	}
+	if a.last.IsZero() {
+		close(a.listed)
+	}
+	a.last, a.told = time.Now(), told
+}
+
+func (a *announcer) status() (last time.Time, told int, fault error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last, a.told, a.fault
+}

@@ -1,0 +1,65 @@
+package discovery
+
+import (
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// maxLost is how many lost peers are redialled at a time. More are left to the
+// look-ups.
+const maxLost = 256
+
+// A redialer decides whom to dial again, and when, of the peers that were lost.
+// The service's loop owns it.
+type redialer map[peer.ID]*lostPeer
+
+// A lostPeer is one of them.
+type lostPeer struct {
+	failed  int
+	due     time.Time
+	dialing bool
+}
+
+// lost notes that the connection with p ended, or could not be made.
+func (r redialer) lost(p peer.ID, now time.Time, random float64) {
+	if r[p] != nil || len(r) >= maxLost {
+		return
+	}
+	r[p] = &lostPeer{due: now.Add(redialPause(0, random))}
+}
+
+// take gives the peers to dial now, and counts them as being dialled.
+func (r redialer) take(now time.Time) (due []peer.ID) {
+	for p, l := range r {
+		if !l.dialing && !l.due.After(now) {
+			l.dialing = true
+			due = append(due, p)
+		}
+	}
+	return due
+}
+
+// result notes how a dial ended. A peer that was reached, or given up, is
+// forgotten.
+func (r redialer) result(p peer.ID, reached bool, now time.Time, random float64) {
+	l := r[p]
+	if l == nil {
+		return
+	}
+	if l.failed++; reached || l.failed >= maxRedials {
+		delete(r, p)
+		return
+	}
+	l.dialing, l.due = false, now.Add(redialPause(l.failed, random))
+}
+
+// next is when take has something to give; ok is false if never.
+func (r redialer) next() (at time.Time, ok bool) {
+	for _, l := range r {
+		if !l.dialing && (!ok || l.due.Before(at)) {
+			at, ok = l.due, true
+		}
+	}
+	return at, ok
+}

@@ -1,0 +1,102 @@
+package discovery
+
+import "time"
+
+// What follows decides when to do what; time and chance come in as arguments,
+// random always in [0, 1).
+
+const (
+	// fewMembers is when a room counts as small: it looks for more members once
+	// a minute, others every five.
+	fewMembers = 5
+	// slowLookup and restLookup are the pauses between two look-ups at rest, to
+	// which up to a quarter is added, never taken off: at most one a minute.
+	slowLookup = time.Minute
+	restLookup = 5 * time.Minute
+
+	// announceAgain is when a name is announced anew. Records live for
+	// recordLife, so two attempts in a row may fail.
+	announceAgain = 40 * time.Minute
+	recordLife    = 2 * time.Hour
+	// announceGap is the shortest pause between two announcements of a name,
+	// however often seeds come back or addresses change.
+	announceGap = 2 * time.Second
+	// maxAnnounceRetry is the longest pause after a failed announcement.
+	maxAnnounceRetry = time.Minute
+
+	// firstFailure and maxFailure bound how long a peer that could not be
+	// reached is left alone; the time doubles with each failure in a row.
+	firstFailure = 2 * time.Second
+	maxFailure   = 10 * time.Minute
+
+	// politeWait is how long the larger peer ID waits before it dials a peer
+	// that may be dialling it: crossed dials with port reuse merge into one
+	// connection with two initiators, and both fail.
+	politeWait = 500 * time.Millisecond
+
+	// dialTries is how often one dial is tried if the attempts fail quickly.
+	dialTries = 3
+
+	// maxRedials is how often a lost member is redialled before it is left to
+	// the slow look-ups: for about two minutes.
+	maxRedials = 7
+)
+
+// lookupPause is the time between look-up number done and the next one.
+func lookupPause(done, connected int, random float64) time.Duration {
+	if connected < fewMembers && done > 0 && done <= 8 {
+		switch done {
+		case 1:
+			return 200 * time.Millisecond
+		case 2:
+			return 300 * time.Millisecond
+		default: // 0.5, 1, 2, 4, 8, 16 s
+			return 500 * time.Millisecond << (done - 3)
+		}
+	}
+	rest := slowLookup
+	if connected >= fewMembers {
+		rest = restLookup
+	}
+	return rest + time.Duration(random*float64(rest/4))
+}
+
+// announcePause is the time until a name is announced again, after failed
+// attempts in a row (0 after a success).
+func announcePause(failed int, random float64) time.Duration {
+	pause := announceAgain
+	if failed > 0 {
+		pause = min(time.Second<<min(failed-1, 10), maxAnnounceRetry)
+	}
+	return pause - time.Duration(random*float64(pause/5))
+}
+
+// failurePause is how long to leave a peer alone after failures in a row.
+func failurePause(failures int, random float64) time.Duration {
+	pause := min(firstFailure<<min(failures-1, 20), maxFailure)
+	return pause - time.Duration(random*float64(pause/5))
+}
+
+// redialPause is how long after its loss, or after failed attempts in a row, a
+// member is dialled.
+func redialPause(failed int, random float64) time.Duration {
+	pause := min(200*time.Millisecond<<(2*min(failed, 4)), 30*time.Second)
+	return pause + time.Duration(random*float64(pause/2))
+}
+
+// dialWait is how long to wait before attempt try, from 0, to dial a peer. In
+// a polite dial the other may be dialling us: whoever has the larger ID lets
+// the other go first. Of two crossed dials both failed, so it is the same for
+// repetitions of any dial.
+func dialWait(try int, polite, larger bool, random float64) time.Duration {
+	switch {
+	case try == 0 && !(polite && larger):
+		return 0
+	case larger:
+		return politeWait + time.Duration(random*float64(200*time.Millisecond))
+	case try == 1:
+		return 20*time.Millisecond + time.Duration(random*float64(40*time.Millisecond))
+	default:
+		return 200*time.Millisecond + time.Duration(random*float64(500*time.Millisecond))
+	}
+}
