@@ -1,0 +1,478 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+const (
+	// draftQueue is how many lines wait before they are gathered into
+	// segments. Say waits when it is full.
+	draftQueue = 1024
+	// workQueue is how much can wait for a conversation's goroutine. Streams
+	// wait when it is full; gossip, which must not, is dropped and repaired.
+	workQueue = 512
+	// maxInFlight is how many segments of ours may be on their way: published
+	// and not yet known to have landed at half of the members.
+	maxInFlight = 64
+	// minInFlight is what is left of it when the network drops our segments.
+	minInFlight = 4
+	// landAfter is when a published segment counts as landed though nobody
+	// said so: members who cannot keep up are repaired, not waited for.
+	landAfter = time.Second
+	// maxUnsent is how many sealed segments wait for somebody to come. Beyond,
+	// lines stay with the writer.
+	maxUnsent = 1024
+	// tellAfter merges changes of delivery states.
+	tellAfter = 50 * time.Millisecond
+	// tickEvery is the pace of what waits for time to pass.
+	tickEvery = 250 * time.Millisecond
+)
+
+// A link carries a conversation's segments to its other members: gossip for a
+// room, a stream for a private conversation.
+type link interface {
+	// ship hands a segment on. taken says that the link sees to it from now
+	// on, reached how many members were handed it at once.
+	ship(ctx context.Context, s *chat.Segment) (reached int, taken bool, err error)
+	// connected lists members that can be asked for what is missing.
+	connected() []chat.PeerID
+	// members is how many others are in the conversation.
+	members() int
+	// dropped counts what the network let fall so far.
+	dropped() uint64
+	// headsChanged says that the log grew.
+	headsChanged()
+	// close leaves the conversation, politely while ctx lasts.
+	close(ctx context.Context) error
+}
+
+// A conversation is what the node knows of one room or private talk. Its loop
+// owns all fields below "owned"; others send it work.
+type conversation struct {
+	node   *Node
+	conv   chat.Conversation
+	id     chat.ConversationID
+	log    *slog.Logger
+	joined time.Time
+
+	drafts chan chat.Draft
+	work   chan func()
+	heads  heads
+	lost   atomic.Bool
+	ctx    context.Context // ends with stop
+	cancel context.CancelFunc
+	done   chan struct{}
+	runs   sync.WaitGroup // catch-up runs
+
+	// owned by loop:
+	link      link
+	sealer    *sealer
+	batch     batch
+	intake    *intake
+	ledger    *ledger
+	skew      skew
+	unsent    []*chat.Segment
+	flying    []flight
+	window    int
+	drops     uint64
+	tellDue   bool
+	skewTold  time.Duration
+	syncer    syncer
+	settling  []*settling
+	refreshed time.Time
+}
+
+// A flight is a segment of ours on its way.
+type flight struct {
+	ordinal uint64
+	since   time.Time
+}
+
+// A settling is somebody who waits until all is handed over.
+type settling struct {
+	done chan struct{}
+}
+
+func newConversation(n *Node, conv chat.Conversation) *conversation {
+	id := conv.ID(n.self)
+	c := &conversation{
+		node:   n,
+		conv:   conv,
+		id:     id,
+		log:    n.cfg.logger().With("conversation", conv.String()),
+		joined: time.Now(),
+		drafts: make(chan chat.Draft, draftQueue),
+		work:   make(chan func(), workQueue),
+		done:   make(chan struct{}),
+		sealer: newSealer(n.cfg.Key, id),
+		ledger: newLedger(),
+		window: maxInFlight,
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.intake = newIntake(func(s chat.SegmentID) bool { return n.history.Has(id, s) })
+	c.syncer = newSyncer()
+	return c
+}
+
+// start runs the loop; l must be ready to be used.
+func (c *conversation) start(l link) {
+	c.link = l
+	go c.loop(c.ctx)
+}
+
+// stop ends the loop and all catch-up runs, and waits. It does not close the
+// link.
+func (c *conversation) stop() {
+	c.cancel()
+	<-c.done
+	c.runs.Wait()
+}
+
+// do hands work to the loop and waits until there is room for it. It reports
+// false when the conversation has ended.
+func (c *conversation) do(f func()) bool {
+	select {
+	case c.work <- f:
+		return true
+	case <-c.done:
+		return false
+	}
+}
+
+// try hands work to the loop if there is room; what it drops is repaired.
+func (c *conversation) try(f func()) {
+	select {
+	case c.work <- f:
+	default:
+		c.lost.Store(true)
+	}
+}
+
+// call runs f in the loop and waits for its end.
+func (c *conversation) call(ctx context.Context, f func()) error {
+	ran := make(chan struct{})
+	select {
+	case c.work <- func() { f(); close(ran) }:
+	case <-c.done:
+		return chat.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-ran:
+		return nil
+	case <-c.done:
+		return chat.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// loop owns the conversation's state.
+func (c *conversation) loop(ctx context.Context) {
+	defer close(c.done)
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	// soon fires when gathered lines must go, or delivery states be told.
+	soon := time.NewTimer(0)
+	defer soon.Stop()
+	for {
+		var drafts <-chan chat.Draft
+		if !c.batch.full() {
+			drafts = c.drafts
+		}
+		select {
+		case d := <-drafts:
+			c.gather(d)
+		case f := <-c.work:
+			f()
+		case <-tick.C:
+			c.tick()
+		case <-soon.C:
+			c.tell()
+		case <-ctx.Done():
+			return
+		}
+		c.send(ctx)
+		c.settle()
+		if c.tellDue || !c.batch.empty() {
+			wait := tellAfter
+			if !c.batch.empty() {
+				wait = shareAfter
+			}
+			c.tellDue = false
+			soon.Reset(wait)
+		}
+	}
+}
+
+// gather takes a line and all that wait behind it into the batch.
+func (c *conversation) gather(d chat.Draft) {
+	now := time.Now()
+	c.batch.take(d, now)
+	for !c.batch.full() {
+		select {
+		case d := <-c.drafts:
+			c.batch.take(d, now)
+		default:
+			return
+		}
+	}
+}
+
+// send moves our messages on: from the batch into a segment, from there to the
+// other members, as far as the window allows.
+func (c *conversation) send(ctx context.Context) {
+	for {
+		now := time.Now()
+		c.land(now)
+		c.ship(ctx, now)
+		switch {
+		case c.batch.empty() || len(c.unsent) >= maxUnsent:
+			return
+		case len(c.unsent) == 0: // the way is free
+		case c.batch.full() || now.Sub(c.batch.since) >= shareAfter:
+		default:
+			return
+		}
+		c.seal(now)
+	}
+}
+
+// seal makes a segment of the batch, logs it and shows it.
+func (c *conversation) seal(now time.Time) {
+	drafts := c.batch.drain(now)
+	seg, err := c.sealer.seal(drafts, c.heads.newest(chat.MaxParents), now.Add(c.skew.correction()), c.heads.last())
+	if err == nil {
+		err = c.store(seg)
+	}
+	if err != nil {
+		c.log.Error("cannot accept messages", "err", err)
+		c.node.feed.publish(chat.Notice{Conversation: c.conv, Code: chat.NoticeFailed, Text: "not accepted: " + chat.SafeString(err.Error())})
+		return
+	}
+	c.follow(seg, true)
+	evs := make([]chat.Event, 0, len(drafts))
+	nick := c.node.nick()
+	for i, d := range drafts {
+		evs = append(evs, chat.Message{
+			Conversation: c.conv, ID: seg.MessageID(i), Author: c.node.self, Nick: nick,
+			Time: (seg.Time + chat.Time(i)).Wall(), Kind: d.Body.Kind, Text: d.Body.Text, Mine: true, Key: d.Key,
+		})
+	}
+	c.node.feed.publish(evs...)
+	c.unsent = append(c.unsent, seg)
+	c.tell() // "queued", before anything else is said of them
+}
+
+// ship hands over what waits, oldest first.
+func (c *conversation) ship(ctx context.Context, now time.Time) {
+	for len(c.unsent) > 0 && len(c.flying) < c.window {
+		s := c.unsent[0]
+		reached, taken, err := c.link.ship(ctx, s)
+		if err != nil {
+			c.log.Debug("cannot hand over", "segment", s.ID, "err", err)
+		}
+		if err != nil || !taken {
+			return
+		}
+		c.unsent = c.unsent[1:]
+		c.ledger.sent(s.ID, reached)
+		if o := c.ledger.find(s.ID); o != nil {
+			c.flying = append(c.flying, flight{o.ordinal, now})
+		}
+		c.tellDue = true
+	}
+}
+
+// land frees the window of what half of the members hold, or had time to get.
+func (c *conversation) land(now time.Time) {
+	want := (c.link.members() + 1) / 2
+	for len(c.flying) > 0 {
+		f := c.flying[0]
+		if !c.ledger.landed(f.ordinal, max(want, 1)) && now.Sub(f.since) < landAfter {
+			return
+		}
+		c.flying = c.flying[1:]
+	}
+}
+
+// receive takes a verified segment of somebody, or of ourselves from an earlier
+// run, by whichever way it came.
+func (c *conversation) receive(from chat.PeerID, s *chat.Segment) {
+	if c.conv.IsPresence() || c.node.history.Has(c.id, s.ID) {
+		return
+	}
+	now := time.Now()
+	what := c.intake.offer(s, now, now.Add(c.skew.correction()))
+	switch what {
+	case refuse:
+		return
+	case lose:
+		c.lost.Store(true)
+		return
+	}
+	if err := c.store(s); err != nil {
+		c.log.Error("cannot store", "segment", s.ID, "err", err)
+		return
+	}
+	if what == show {
+		c.show([]*chat.Segment{s})
+	} else if c.intake.waiting[s.ID] != nil {
+		// Segments overtake each other in the mesh, so the parents may be on
+		// their way; if not, whoever wrote the child surely has them.
+		if c.syncer.met[s.Author] {
+			from = s.Author
+		}
+		c.syncer.wantSoon(from, now)
+	}
+}
+
+// store appends a segment to the log.
+func (c *conversation) store(s *chat.Segment) error {
+	_, err := c.node.history.Append(c.ctx, s)
+	return err
+}
+
+// follow lets all that is derived from what was shown follow s.
+func (c *conversation) follow(s *chat.Segment, mine bool) {
+	c.heads.add(s)
+	c.ledger.add(s, mine)
+	c.link.headsChanged()
+	c.tellDue = true
+}
+
+// show lets logged segments onto the screen, each followed by those that
+// waited for it.
+func (c *conversation) show(segs []*chat.Segment) {
+	var evs []chat.Event
+	for len(segs) > 0 {
+		s := segs[0]
+		c.follow(s, false)
+		evs = c.appendMessages(evs, s)
+		segs = append(c.intake.shown(s.ID), segs[1:]...)
+	}
+	c.node.feed.publish(evs...)
+}
+
+func (c *conversation) appendMessages(evs []chat.Event, s *chat.Segment) []chat.Event {
+	nick := c.node.Name(s.Author)
+	mine := s.Author == c.node.self
+	for i, b := range s.Bodies {
+		at := (s.Time + chat.Time(i)).Wall()
+		evs = append(evs, chat.Message{
+			Conversation: c.conv, ID: s.MessageID(i), Author: s.Author, Nick: nick,
+			Time: at, Kind: b.Kind, Text: b.Text, Mine: mine, Old: at.Before(c.joined),
+		})
+	}
+	return evs
+}
+
+// tick does what waits for time to pass.
+func (c *conversation) tick() {
+	now := time.Now()
+	c.show(c.intake.due(now, now.Add(c.skew.correction())))
+	if len(c.intake.waiting) > 0 {
+		c.show(c.intake.gaps(now, len(c.link.connected())))
+	}
+	// The window follows what the network bears, as TCP's does.
+	if d := c.link.dropped(); d != c.drops {
+		c.drops, c.window = d, max(minInFlight, c.window/2)
+	} else if c.window < maxInFlight {
+		c.window++
+	}
+	if c.lost.Swap(false) {
+		c.syncAny()
+	}
+	c.syncTick(now)
+	c.tell()
+}
+
+// tell reports every delivery state that changed.
+func (c *conversation) tell() {
+	changed := c.ledger.take()
+	if len(changed) == 0 {
+		return
+	}
+	members := c.link.members()
+	var evs []chat.Event
+	for _, o := range changed {
+		for i := range o.seg.Bodies {
+			evs = append(evs, chat.Delivery{
+				Conversation: c.conv, ID: o.seg.MessageID(i), State: o.state,
+				Reached: o.reached, HeldBy: o.heldBy, Members: max(members, o.heldBy), Reason: o.reason,
+			})
+		}
+	}
+	c.node.feed.publish(evs...)
+}
+
+// hear learns from a beacon or a hello: who holds what, and what time it is.
+func (c *conversation) hear(p chat.PeerID, sent time.Time, heads []chat.SegmentID) {
+	c.skew.observe(p, sent, time.Now())
+	c.warnOfSkew()
+	before := len(c.ledger.dirty)
+	c.ledger.heads(p, heads)
+	if len(c.ledger.dirty) != before {
+		c.tellDue = true
+	}
+	for _, h := range heads {
+		if !c.node.history.Has(c.id, h) {
+			c.syncer.wantSoon(p, time.Now())
+			return
+		}
+	}
+}
+
+// warnOfSkew tells the user once when our clock and everybody's differ.
+func (c *conversation) warnOfSkew() {
+	d := c.skew.correction()
+	if (d == 0) == (c.skewTold == 0) {
+		return
+	}
+	c.skewTold = d
+	if d == 0 {
+		return
+	}
+	way := "behind"
+	if d < 0 {
+		way, d = "ahead of", -d
+	}
+	c.node.feed.publish(chat.Notice{
+		Conversation: c.conv, Code: chat.NoticeClock,
+		Text: "this computer's clock is " + d.Round(time.Minute).String() + " " + way + " everybody's here; messages get their time (hint: set the clock)",
+	})
+}
+
+// settle wakes those who wait until all is handed over.
+func (c *conversation) settle() {
+	if len(c.settling) == 0 || !c.settled() {
+		return
+	}
+	c.tell() // who waits then leaves, and is to have seen how far it all got
+	for _, w := range c.settling {
+		close(w.done)
+	}
+	c.settling = nil
+}
+
+// settled reports whether somebody else holds all that was said, or what is
+// left has failed.
+func (c *conversation) settled() bool {
+	return len(c.drafts) == 0 && c.batch.empty() && !c.ledger.waiting()
+}
+
+// unsettled counts the messages that nobody else says to hold.
+func (c *conversation) unsettled() int {
+	n := len(c.drafts) + len(c.batch.drafts) + c.ledger.unheld()
+	if c.batch.next != nil {
+		n++
+	}
+	return n
+}

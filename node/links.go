@@ -1,0 +1,186 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/direct"
+	"github.com/p2pchat/p2pchat/discovery"
+	"github.com/p2pchat/p2pchat/rooms"
+)
+
+// A roomLink carries a conversation over gossip.
+type roomLink struct {
+	c      *conversation
+	room   *rooms.Room
+	search *discovery.Search
+
+	// roster is owned by the conversation's loop.
+	roster map[chat.PeerID]rooms.Member
+}
+
+// joinRoom links c to its room and begins to look for members.
+func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
+	l := &roomLink{c: c, roster: make(map[chat.PeerID]rooms.Member)}
+	ready := make(chan struct{}) // the handler may be called before Join returns
+	defer close(ready)
+	later := func(f func()) {
+		select {
+		case <-ready:
+			c.do(f)
+		case <-c.done:
+		}
+	}
+	var options []rooms.JoinOption
+	if n.cfg.Invisible && c.conv.IsPresence() {
+		options = append(options, rooms.Invisible())
+	}
+	room, err := n.rooms.Join(c.id, rooms.Handler{
+		Heads: func() []chat.SegmentID { return c.heads.newest(chat.MaxHeads) },
+		Segment: func(from chat.PeerID, s *chat.Segment) {
+			c.try(func() { c.receive(from, s) })
+		},
+		Beacon: func(b *chat.Beacon) {
+			later(func() { c.hear(b.Author, b.Sent, b.Heads) })
+		},
+		Member: func(m rooms.Member) { later(func() { l.member(m) }) },
+		Peers:  func(int) { later(c.peersChanged) },
+		Lost:   func() { c.lost.Store(true) },
+	}, options...)
+	if err != nil {
+		return nil, err
+	}
+	l.room = room
+	l.search = n.discovery.Seek(c.id, func() int { return len(room.Peers()) })
+	return l, nil
+}
+
+// member keeps the roster and tells the faces.
+func (l *roomLink) member(m rooms.Member) {
+	if m.Online {
+		l.roster[m.Peer] = m
+		l.c.node.learn(m.Peer, m.Nick)
+		l.met(m.Peer)
+	} else {
+		delete(l.roster, m.Peer)
+		l.c.skew.forget(m.Peer)
+	}
+	l.c.node.feed.publish(l.c.node.memberEvent(l.c.conv, m))
+}
+
+// met remembers a member who is connected. Of others we only know by hearsay:
+// there is no address to find them by again.
+func (l *roomLink) met(p chat.PeerID) {
+	if l.c.node.Connected(p) {
+		l.c.node.discovery.Met(p, l.c.id)
+	}
+}
+
+func (l *roomLink) ship(ctx context.Context, s *chat.Segment) (int, bool, error) {
+	reached, err := l.room.Publish(ctx, s.Envelope)
+	return reached, reached > 0, err
+}
+
+func (l *roomLink) connected() []chat.PeerID { return l.room.Peers() }
+func (l *roomLink) dropped() uint64          { return l.room.Dropped() }
+func (l *roomLink) headsChanged()            { l.room.HeadsChanged() }
+
+func (l *roomLink) members() (n int) {
+	for _, m := range l.roster {
+		if !m.Seed {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *roomLink) close(ctx context.Context) error {
+	l.search.Close()
+	return l.room.Close(ctx)
+}
+
+// maxOutbox is how many segments may wait in a private talk's outbox, so that
+// handing it one never blocks.
+const maxOutbox = 64
+
+// A directLink carries a private conversation over a stream.
+type directLink struct {
+	c    *conversation
+	peer chat.PeerID
+	up   bool // owned by the conversation's loop
+}
+
+func (l *directLink) ship(ctx context.Context, s *chat.Segment) (int, bool, error) {
+	if l.c.node.direct.Pending(l.peer) >= maxOutbox {
+		return 0, false, nil
+	}
+	err := l.c.node.direct.Send(ctx, l.peer, s)
+	return 0, err == nil, err
+}
+
+func (l *directLink) connected() []chat.PeerID {
+	if l.up {
+		return []chat.PeerID{l.peer}
+	}
+	return nil
+}
+
+func (l *directLink) members() int    { return 1 }
+func (l *directLink) dropped() uint64 { return 0 }
+func (l *directLink) headsChanged()   {}
+
+func (l *directLink) close(ctx context.Context) error {
+	if !l.up { // the loop has ended, so this may be read; there is nobody to say goodbye to
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		ctx = gone
+	}
+	return l.c.node.direct.Goodbye(ctx, l.peer)
+}
+
+// directEvent brings what happens in a private talk to its conversation.
+func (n *Node) directEvent(ev direct.Event) {
+	if c := n.directWith(ev.With()); c != nil {
+		c.do(func() { c.directEvent(c.link.(*directLink), ev) })
+	}
+}
+
+func (c *conversation) directEvent(l *directLink, ev direct.Event) {
+	n := c.node
+	switch ev := ev.(type) {
+	case direct.Connected:
+		l.up = true
+		n.learn(ev.Peer, ev.Nick)
+		n.discovery.Met(ev.Peer, chat.ConversationID{})
+		c.skew.observe(ev.Peer, ev.Sent, time.Now())
+		c.warnOfSkew()
+		n.feed.publish(chat.Member{Conversation: c.conv, Peer: ev.Peer, Nick: n.Name(ev.Peer), Online: true, Since: time.Now()})
+		if ev.ByUs { // one of the two is enough
+			c.syncer.want(ev.Peer)
+			c.startSyncs()
+		}
+	case direct.Disconnected:
+		if l.up {
+			l.up = false
+			n.feed.publish(chat.Member{Conversation: c.conv, Peer: ev.Peer, Nick: n.Name(ev.Peer), Since: time.Now()})
+		}
+	case direct.SegmentSent:
+		c.ledger.sent(ev.ID, 1)
+		c.tellDue = true
+	case direct.SegmentDelivered:
+		if o := c.ledger.find(ev.ID); o != nil {
+			c.ledger.held(ev.Peer, o.ordinal)
+			c.tellDue = true
+		}
+	case direct.SaidGoodbye:
+		n.feed.publish(chat.Ended{Conversation: c.conv})
+	case direct.Refused:
+		c.ledger.fail(ev.Reason.Line())
+		c.unsent = nil
+		c.tell()
+		n.feed.publish(chat.Ended{Conversation: c.conv, Refused: true, Reason: ev.Reason.Line()})
+	case direct.Trying:
+		n.feed.publish(tryingNotice(c.conv, ev.Err))
+	}
+}

@@ -1,0 +1,192 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/p2pchat/p2pchat/catchup"
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+const (
+	// maxRuns is how many catch-up runs of one conversation go on at once.
+	maxRuns = 3
+	// maxWanted is how many members wait to be asked; more is no better.
+	maxWanted = 8
+	// firstRuns is how many members a newcomer asks.
+	firstRuns = 3
+	// runTimeout bounds one run.
+	runTimeout = 30 * time.Second
+	// headGrace is how long what only a beacon or a child names may still be on
+	// its way by gossip; up to twice that, so that not all ask at once.
+	headGrace = 150 * time.Millisecond
+	// avoidFor is how long a member who lied is not asked.
+	avoidFor = 10 * time.Minute
+	// refreshEvery is the mean time between runs with a random member.
+	refreshEvery = 5 * time.Minute
+)
+
+// A syncer decides whom to ask for what is missing. It is pure but for its
+// random numbers; one conversation owns it.
+type syncer struct {
+	wanted  []chat.PeerID
+	soon    map[chat.PeerID]time.Time
+	running map[chat.PeerID]bool
+	again   map[chat.PeerID]bool // wanted once more while running
+	avoid   map[chat.PeerID]time.Time
+	met     map[chat.PeerID]bool // connected members at the last look
+	company bool                 // somebody was ever connected
+	done    int                  // runs completed since we were last alone
+}
+
+func newSyncer() syncer {
+	return syncer{
+		soon:    make(map[chat.PeerID]time.Time),
+		running: make(map[chat.PeerID]bool),
+		again:   make(map[chat.PeerID]bool),
+		avoid:   make(map[chat.PeerID]time.Time),
+		met:     make(map[chat.PeerID]bool),
+	}
+}
+
+// want asks for a run with p as soon as there is room.
+func (s *syncer) want(p chat.PeerID) {
+	switch {
+	case s.running[p]:
+		s.again[p] = true
+	case len(s.wanted) < maxWanted && !slices.Contains(s.wanted, p):
+		s.wanted = append(s.wanted, p)
+	}
+}
+
+// wantSoon asks for a run with p unless gossip brings the news before.
+func (s *syncer) wantSoon(p chat.PeerID, now time.Time) {
+	if _, ok := s.soon[p]; !ok && len(s.soon) < maxWanted {
+		s.soon[p] = now.Add(headGrace + rand.N(headGrace))
+	}
+}
+
+// next picks whom to ask now.
+func (s *syncer) next(now time.Time) (chat.PeerID, bool) {
+	for len(s.wanted) > 0 && len(s.running) < maxRuns {
+		p := s.wanted[0]
+		s.wanted = s.wanted[1:]
+		if until, liar := s.avoid[p]; liar && now.Before(until) {
+			continue
+		}
+		delete(s.avoid, p)
+		s.running[p] = true
+		return p, true
+	}
+	return chat.PeerID{}, false
+}
+
+// finished notes the end of a run.
+func (s *syncer) finished(p chat.PeerID, now time.Time, err error) {
+	delete(s.running, p)
+	switch {
+	case errors.Is(err, catchup.ErrLied):
+		s.avoid[p] = now.Add(avoidFor)
+	case err == nil:
+		s.done++
+	}
+	if s.again[p] {
+		delete(s.again, p)
+		s.want(p)
+	}
+}
+
+// peersChanged compares who is connected with the last look. A newcomer asks
+// the first few members it meets; an old member who was gone is asked again.
+func (c *conversation) peersChanged() {
+	now := c.link.connected()
+	if len(now) == 0 {
+		c.syncer.done = 0
+	}
+	fresh := make(map[chat.PeerID]bool, len(now))
+	for _, p := range now {
+		fresh[p] = true
+		if c.syncer.met[p] {
+			continue
+		}
+		if l, ok := c.link.(*roomLink); ok && l.roster[p].Online {
+			l.met(p)
+		}
+		if c.syncer.done+len(c.syncer.running)+len(c.syncer.wanted) < firstRuns || c.ledger.holds[p] > 0 {
+			c.syncer.want(p)
+		}
+	}
+	c.syncer.met = fresh
+	c.syncer.company = c.syncer.company || len(now) > 0
+	c.startSyncs()
+}
+
+// syncAny asks one member, chosen by chance.
+func (c *conversation) syncAny() {
+	if peers := c.link.connected(); len(peers) > 0 {
+		c.syncer.want(peers[rand.IntN(len(peers))])
+		c.startSyncs()
+	}
+}
+
+// syncTick starts what is due.
+func (c *conversation) syncTick(now time.Time) {
+	for p, at := range c.syncer.soon {
+		if now.Before(at) {
+			continue
+		}
+		delete(c.syncer.soon, p)
+		if slices.Contains(c.link.connected(), p) {
+			c.syncer.want(p)
+		} else {
+			c.syncAny() // whoever is connected will have heard of it too
+		}
+	}
+	if c.refreshed.IsZero() {
+		c.refreshed = now.Add(rand.N(refreshEvery))
+	}
+	if now.Sub(c.refreshed) >= refreshEvery {
+		c.refreshed = now.Add(-rand.N(refreshEvery / 4))
+		c.syncAny()
+	}
+	if len(c.intake.waiting) > 0 && len(c.syncer.soon)+len(c.syncer.running) == 0 || len(c.settling) > 0 {
+		c.syncAny()
+	}
+	c.startSyncs()
+}
+
+// startSyncs starts the runs there is room for.
+func (c *conversation) startSyncs() {
+	for {
+		p, ok := c.syncer.next(time.Now())
+		if !ok {
+			return
+		}
+		c.runs.Add(1)
+		go c.sync(p, c.ledger.last)
+	}
+}
+
+// sync makes our log and p's equal. ordinal is our newest segment at its start.
+func (c *conversation) sync(p chat.PeerID, ordinal uint64) {
+	defer c.runs.Done()
+	ctx, cancel := context.WithTimeout(c.ctx, runTimeout)
+	defer cancel()
+	res, err := c.node.catchup.Run(ctx, p, c.id)
+	c.log.Debug("caught up", "with", p, "fetched", res.Fetched, "pushed", res.Pushed, "rounds", res.Rounds, "err", err)
+	c.do(func() {
+		c.syncer.finished(p, time.Now(), err)
+		if err == nil && res.Complete {
+			c.intake.tried()
+			c.show(c.intake.gaps(time.Now(), len(c.link.connected())))
+		}
+		if err == nil && res.PeerHolds {
+			c.ledger.held(p, ordinal)
+			c.tellDue = true
+		}
+		c.startSyncs()
+	})
+}

@@ -1,0 +1,145 @@
+package line
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"time"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+// Chat is all this face needs of a running node.
+type Chat interface {
+	// Self is the own identity.
+	Self() chat.PeerID
+	// Say hands a message over; it may wait.
+	Say(ctx context.Context, conv chat.Conversation, d chat.Draft) error
+	// Settle waits until somebody else holds all that was said, or it failed,
+	// or ctx ends, and in any case returns how many messages nobody holds.
+	Settle(ctx context.Context, conv chat.Conversation) (left int, err error)
+	// Members lists who else is in a conversation.
+	Members(ctx context.Context, conv chat.Conversation) ([]chat.Member, error)
+	// SetName changes the own nickname.
+	SetName(name chat.Text) error
+}
+
+// Events is where events come from, in order.
+type Events interface {
+	// Next waits for events and returns all there are. Events that are there
+	// come before the error of a ctx that has ended.
+	Next(ctx context.Context) ([]chat.Event, error)
+}
+
+// A Person is somebody the user has a name for.
+type Person struct {
+	Peer chat.PeerID
+	Name chat.Text
+}
+
+// Config configures a Run. Chat, Events, In, Out and Err are required.
+type Config struct {
+	Chat         Chat
+	Events       Events
+	Conversation chat.Conversation
+	In           io.Reader
+	Out, Err     io.Writer
+	// JSON prints every event as an object, and reads objects too.
+	JSON bool
+	// Follow goes on until ctx ends: after the end of the input, and after the
+	// other side of a private talk has left.
+	Follow bool
+	// Verbose tells more about deliveries and troubles.
+	Verbose bool
+	// Wait is how long to wait at the end of the input until everything is
+	// handed over, and how long a message may wait to be taken. If zero, 10
+	// seconds.
+	Wait time.Duration
+	// Name is the own nickname.
+	Name chat.Text
+	// Known are people whose names nobody else is shown with.
+	Known []Person
+	// Invite is the command line that somebody else can run to come here.
+	Invite string
+}
+
+func (c Config) wait() time.Duration { return cmp.Or(c.Wait, 10*time.Second) }
+
+// A Result says how a talk ended.
+type Result struct {
+	// Said is how many messages were given to the node.
+	Said int
+	// Left is how many of them nobody else is known to hold.
+	Left int
+	// Rejected is how many lines of input were not obeyed; each was told.
+	Rejected int
+	// Unread is set when the input was given up before its end, because the
+	// node took no more for as long as Config.Wait.
+	Unread bool
+	// Connected is set when somebody else was there at any time.
+	Connected bool
+	// NotFound is set when nobody knew where the peer of a private talk is.
+	NotFound bool
+	// Refused is set when the other side refused, for Reason.
+	Refused bool
+	Reason  string
+}
+
+// lastGrace is how long an interrupted run asks what was not handed over, and
+// then waits for an output that takes nothing.
+const lastGrace = 500 * time.Millisecond
+
+// Run shows events and sends lines until the input ends (and what it gave is
+// handed over) or asks to, the other side of a private talk says goodbye, an
+// output cannot be written, or ctx ends, whose error it then returns. It leaves
+// one goroutine behind that waits in cfg.In.Read, which nothing but its input
+// can end; and, interrupted while cfg.Out or cfg.Err takes nothing, one that
+// waits for that.
+func Run(ctx context.Context, cfg Config) (Result, error) {
+	s := newScreen(cfg)
+	talking, give := context.WithCancel(ctx)
+	defer give()
+	showing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	shown := make(chan error, 1)
+	go func() {
+		err := s.follow(showing)
+		if err != nil {
+			give() // there is no use in going on unseen
+		}
+		shown <- err
+	}()
+
+	t := talk{cfg: cfg, screen: s}
+	err := t.run(talking)
+	stop()
+	showErr, seen := awaitScreen(ctx, shown)
+	if seen {
+		s.report(&t.res)
+	}
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case showErr != nil:
+		err = showErr
+	}
+	return t.res, err
+}
+
+// awaitScreen waits until all is shown: a slow reader of our output gets it
+// all, but may not keep an interrupted program.
+func awaitScreen(ctx context.Context, shown <-chan error) (err error, seen bool) {
+	select {
+	case err := <-shown:
+		return err, true
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(lastGrace)
+	defer grace.Stop()
+	select {
+	case err := <-shown:
+		return err, true
+	case <-grace.C:
+		return nil, false
+	}
+}

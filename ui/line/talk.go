@@ -1,0 +1,186 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+// Why no more lines are sent. Other errors end the talk at once.
+var (
+	errStalled = errors.New("the node takes no more")
+	errLeft    = errors.New("the other side has left")
+)
+
+// A talk sends what the input says. The goroutine of Run owns it.
+type talk struct {
+	cfg    Config
+	screen *screen
+	res    Result
+}
+
+// run sends lines while there are any, and then waits as far as it must. Its
+// error is that of ctx or of the node.
+func (t *talk) run(ctx context.Context) error {
+	// live ends, too, when the other side has left: nobody is there to wait for.
+	live, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !t.cfg.Follow {
+		defer context.AfterFunc(t.screen.over, cancel)()
+	}
+	switch err := t.send(live); {
+	case ctx.Err() != nil:
+		return t.interrupted(ctx)
+	case errors.Is(err, io.EOF), errors.Is(err, errQuit):
+		if err := t.handOver(live); err != nil {
+			return err
+		}
+		if t.cfg.Follow && errors.Is(err, io.EOF) {
+			<-ctx.Done()
+		}
+		if ctx.Err() != nil {
+			return t.interrupted(ctx)
+		}
+		return nil
+	case errors.Is(err, errStalled):
+		t.res.Unread = true
+		return t.count(live)
+	case errors.Is(err, errLeft):
+		return t.count(live)
+	default:
+		return err
+	}
+}
+
+// send sends lines until the input ends (io.EOF), asks to end (errQuit), or
+// nothing can be sent any more.
+func (t *talk) send(live context.Context) error {
+	for lines := readLines(live, t.cfg.In); ; {
+		select {
+		case l := <-lines:
+			if err := t.obey(live, l); err != nil {
+				return err
+			}
+		case <-live.Done():
+			return errLeft
+		}
+	}
+}
+
+// obey does what one line asks for. Its error ends the sending.
+func (t *talk) obey(live context.Context, l inputLine) error {
+	var c command
+	err := l.err
+	switch {
+	case errors.Is(err, io.EOF):
+		return err
+	case err == nil:
+		c, err = parse(l.line, t.cfg.JSON)
+	case !errors.Is(err, chat.ErrTooLong):
+		return fmt.Errorf("read the input: %w", err)
+	}
+	if errors.Is(err, errQuit) {
+		return err
+	}
+	if err == nil {
+		switch c.verb {
+		case "say":
+			return t.say(live, l.num, c.body)
+		case "nick":
+			err = t.rename(live, c.arg)
+		case "who":
+			err = t.who(live)
+		case "help":
+			t.screen.ask(live, func() {
+				for _, l := range help() {
+					t.screen.say("%s", l)
+				}
+			})
+		}
+	}
+	if err != nil {
+		t.res.Rejected++
+		t.screen.ask(live, func() { t.screen.rejected(l.num, err) })
+	}
+	return nil
+}
+
+// say hands a message to the node. That takes it at once unless very much waits
+// already; what it does not take for as long as Wait, it will not.
+func (t *talk) say(live context.Context, num int, body chat.Body) error {
+	ctx := live
+	if !t.cfg.Follow {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(live, t.cfg.wait())
+		defer cancel()
+	}
+	err := t.cfg.Chat.Say(ctx, t.cfg.Conversation, chat.Draft{Key: strconv.Itoa(num), Body: body})
+	switch {
+	case err == nil:
+		t.res.Said++
+		return nil
+	case live.Err() != nil:
+		return errLeft
+	case ctx.Err() != nil:
+		return errStalled
+	}
+	return err
+}
+
+func (t *talk) rename(ctx context.Context, arg string) error {
+	name, err := chat.NewNick(arg)
+	if err == nil {
+		err = t.cfg.Chat.SetName(name)
+	}
+	if err == nil {
+		t.screen.ask(ctx, func() { t.screen.renamed(name) })
+	}
+	return err
+}
+
+func (t *talk) who(ctx context.Context) error {
+	members, err := t.cfg.Chat.Members(ctx, t.cfg.Conversation)
+	if err == nil {
+		t.screen.ask(ctx, func() { t.screen.who(members) })
+	}
+	return err
+}
+
+// handOver waits until somebody else holds all that was said, at most Wait. A
+// private talk waits for its connection even without a word: that it stands is
+// what was asked for.
+func (t *talk) handOver(live context.Context) error {
+	ctx, cancel := context.WithTimeout(live, t.cfg.wait())
+	defer cancel()
+	if t.cfg.Conversation.IsDirect() {
+		select {
+		case <-t.screen.met.Done():
+		case <-ctx.Done():
+		}
+	}
+	return t.count(ctx)
+}
+
+// count waits until nothing is left to hand over, or ctx ends, and notes what is.
+func (t *talk) count(ctx context.Context) (err error) {
+	if t.res.Said == 0 {
+		return nil
+	}
+	t.res.Left, err = t.cfg.Chat.Settle(ctx, t.cfg.Conversation)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// interrupted notes what is not handed over when the user ends the talk.
+func (t *talk) interrupted(ctx context.Context) error {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastGrace)
+	defer cancel()
+	_ = t.count(grace) // the interruption is what ends the talk
+	return ctx.Err()
+}
