@@ -48,7 +48,11 @@ type Config struct {
 	// Beacons gives our beacon and those we know of others, which we send when
 	// we are called: at most the first 256. It may be nil.
 	Beacons func(conv chat.ConversationID) [][]byte
-	// HearBeacon is given each verified beacon, and whom it came from, who need
+	// KnownBeacon reports whether an envelope is one that HearBeacon was given
+	// or that came another way, and was verified then: most of a roster is. It
+	// may be nil.
+	KnownBeacon func(conv chat.ConversationID, envelope []byte) bool
+	// HearBeacon is given each other verified beacon, and whom it came from, who need
 	// not be its author. It may be nil.
 	HearBeacon func(from chat.PeerID, b *chat.Beacon)
 	// NewestFirst fetches what is newest first, and while older ranges are still
@@ -83,6 +87,9 @@ func (c *Config) beacons(conv chat.ConversationID) [][]byte {
 // hear opens a beacon and passes it on. It must be by author, unless that is
 // zero.
 func (c *Config) hear(from chat.PeerID, conv chat.ConversationID, data []byte, author chat.PeerID) error {
+	if author.IsZero() && c.KnownBeacon != nil && c.KnownBeacon(conv, data) {
+		return nil
+	}
 	b, err := wire.OpenBeacon(conv, data)
 	switch {
 	case err != nil:

@@ -176,8 +176,8 @@ func TestTwoLogsEndEqual(t *testing.T) {
 				order := func(m *member) { m.cfg.NewestFirst = newestFirst }
 				alice, bob := w.join(order), w.join(order)
 				w.net.Connect(alice.host, bob.host)
-				both := alice.write(lobby(), 500)
-				hers, his := alice.write(lobby(), 300), bob.write(lobby(), 3000)
+				both := alice.write(lobby(), 200)
+				hers, his := alice.write(lobby(), 300), bob.write(lobby(), 1500)
 				alice.hold(both...)
 				alice.hold(hers...)
 				bob.hold(both...)
@@ -185,7 +185,7 @@ func TestTwoLogsEndEqual(t *testing.T) {
 				res := alice.mustRun(bob)
 				t.Logf("%+v", res)
 				alice.wantEqual(bob)
-				if res.Fetched != 3000 || res.Pushed != 300 || res.Refused != 0 || !res.Complete || !res.PeerHolds {
+				if res.Fetched != 1500 || res.Pushed != 300 || res.Refused != 0 || !res.Complete || !res.PeerHolds {
 					t.Errorf("%+v", res)
 				}
 				// Once more: nothing to do, whoever calls.
@@ -253,7 +253,7 @@ func TestTheNewestMissingIsTwoRoundTrips(t *testing.T) {
 
 func TestNewcomer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const n = 5000
+		const n = 3000
 		w := newWorld(t, testnet.Config{Latency: 50 * time.Millisecond})
 		alice, bob := w.join(), w.join()
 		w.net.Connect(alice.host, bob.host)
@@ -496,7 +496,7 @@ func TestLongHistoryTakesSeveralRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, testnet.Config{})
 		w.lim.bytes = 1 << 20
-		const theirs, ours = 5000, MaxPush + 500
+		const theirs, ours = 4000, MaxPush + 100
 		alice, bob := w.join(), w.join()
 		w.net.Connect(alice.host, bob.host)
 		bob.hold(bob.write(lobby(), theirs)...)
@@ -535,7 +535,7 @@ func TestSlowLink(t *testing.T) {
 		w := newWorld(t, testnet.Config{Latency: 300 * time.Millisecond, Bandwidth: 6 << 10})
 		alice, bob := w.join(), w.join()
 		w.net.Connect(alice.host, bob.host)
-		bob.hold(bob.write(lobby(), 5000)...)
+		bob.hold(bob.write(lobby(), 3500)...)
 		begin := time.Now()
 		for runs := 0; ; runs++ {
 			res := alice.mustRun(bob)
@@ -658,9 +658,9 @@ func TestCut(t *testing.T) {
 		w := newWorld(t, testnet.Config{Latency: 50 * time.Millisecond, Bandwidth: 200 << 10})
 		alice, bob := w.join(), w.join()
 		w.net.Connect(alice.host, bob.host)
-		bob.hold(bob.write(lobby(), 5000)...)
+		bob.hold(bob.write(lobby(), 3500)...)
 		go func() {
-			time.Sleep(4 * time.Second)
+			time.Sleep(3 * time.Second)
 			w.net.Cut(alice.host, bob.host)
 		}()
 		begin := time.Now()

@@ -87,6 +87,8 @@ type Notice struct {
 	Conversation Conversation
 	Code         NoticeCode
 	Text         string
+	// Detail is the technical reason, if there is one, for those who ask.
+	Detail string
 }
 
 // Ended says that the other side of a private conversation said goodbye, or

@@ -29,7 +29,8 @@ type link struct {
 	told     chan struct{} // closed when the user knows of the talk
 	up       bool          // both have said Hello; the talk's goroutine owns it
 	unknown  int           // acknowledgements of what we do not know; likewise
-	flushed  chan struct{}
+	over     chan struct{} // closed when the talk's goroutine knows of the end
+	flushed  chan struct{} // closed when nothing more is written
 	failOnce sync.Once
 	failed   chan struct{} // closed after failure is set
 	failure  error
@@ -45,7 +46,7 @@ func newLink(st network.Stream, byUs bool, done func()) (*link, error) {
 	}
 	return &link{
 		st: st, in: wire.NewReader(st), out: output{wake: make(chan struct{}, wakeSize)},
-		byUs: byUs, done: done, told: make(chan struct{}),
+		byUs: byUs, done: done, told: make(chan struct{}), over: make(chan struct{}),
 		flushed: make(chan struct{}), failed: make(chan struct{}),
 	}, nil
 }

@@ -466,7 +466,11 @@ func (t *talk) start(l *link) {
 		case t.incoming <- incoming{link: l, end: true, err: err}:
 		case <-t.ctx.Done():
 		}
-		<-l.flushed // run has seen the end, or shuts down
+		select {
+		case <-l.over:
+		case <-t.ctx.Done():
+		}
+		<-l.flushed
 		l.close()
 		t.post(func() { t.closed(l) })
 	})
@@ -498,6 +502,7 @@ func (t *talk) greeted(l *link, hello wire.Hello) {
 
 // gone is called when a stream has ended and all that came on it is delivered.
 func (t *talk) gone(l *link, err error) {
+	close(l.over)
 	if err = l.cause(err); err == nil {
 		l.finish(nil)
 	} else {

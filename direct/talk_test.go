@@ -656,11 +656,33 @@ func TestTalksAreForgotten(t *testing.T) {
 	})
 }
 
-// TestManyTalksRest: beyond maxResting nothing is remembered.
+// TestSlowEvents: when Goodbye returns, all that led to it was told.
+func TestSlowEvents(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		net := testnet.New(t, testnet.Config{})
+		var alice *person
+		alice = talker(t, net, net.Host(), func(c *Config) {
+			c.Events = func(ev Event) { time.Sleep(time.Second); alice.event(ev) }
+		})
+		bob := talker(t, net, net.Host())
+		alice.knows(bob)
+		alice.say(bob, "hi")
+		if err := alice.Goodbye(t.Context(), bob.self); err != nil {
+			t.Fatal(err)
+		}
+		alice.wantLog("connected by us", "sent", "delivered", "disconnected")
+	})
+}
+
+// TestManyTalksRest: beyond maxResting nothing is remembered, but everything is
+// told.
 func TestManyTalksRest(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		net := testnet.New(t, testnet.Config{})
-		alice := talker(t, net, net.Host())
+		var alice *person
+		alice = talker(t, net, net.Host(), func(c *Config) {
+			c.Events = func(ev Event) { time.Sleep(5 * time.Second); alice.event(ev) }
+		})
 		for range maxResting {
 			alice.rest()
 		}
@@ -671,10 +693,11 @@ func TestManyTalksRest(t *testing.T) {
 		if err := bob.Goodbye(t.Context(), alice.self); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * restRetry)
+		time.Sleep(time.Minute)
 		if n := alice.remembered(); n != 0 {
 			t.Errorf("%d talks are remembered", n)
 		}
+		alice.wantLog("connected by them", "goodbye", "disconnected")
 	})
 }
 

@@ -13,7 +13,7 @@ const (
 	// ones, may dial. More are passed over until the next.
 	maxBurst = 64
 	// burstWidth is how many of them are dialled at once.
-	burstWidth = 64
+	burstWidth = 32
 	// wantMembers is how many members of a room a node likes to be connected
 	// with; gossip needs no more.
 	wantMembers = 12

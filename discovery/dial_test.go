@@ -136,6 +136,21 @@ func TestUnreachablePeersAreLeftAlone(t *testing.T) {
 	})
 }
 
+// Whatever breaks a dial in its handshake, crossed dials above all, is gone the
+// next moment.
+func TestBrokenDialIsRepeated(t *testing.T) {
+	inWorld(t, testnet.Config{Latency: time.Millisecond}, func(t *testing.T, w *world) {
+		alice, bob := w.start(nil), w.start(nil)
+		go func() {
+			time.Sleep(3 * time.Millisecond) // connected, and no more than that
+			w.net.Reset(alice, bob)
+		}()
+		if err := alice.dials.dial(t.Context(), bob.info(), eager); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // libp2p leaves an address alone for five seconds and more after one failure;
 // who is back at once must be reached at once.
 func TestWhoIsBackIsReached(t *testing.T) {
@@ -169,9 +184,12 @@ func TestInventedMembersCostBoundedDials(t *testing.T) {
 		alice := w.start(infos(mallory))
 		q := alice.seek("lobby")
 		w.within(2*time.Second, "the first look-up has its answers", func() bool { return q.Status().Found > 0 })
-		most := 0
+		most, waiting := 0, 0
 		for range 3000 {
 			most = max(most, len(alice.dials.slots))
+			q.burst.mu.Lock()
+			waiting = max(waiting, len(q.burst.waiting))
+			q.burst.mu.Unlock()
 			time.Sleep(time.Millisecond)
 		}
 		q.Close()
@@ -180,6 +198,9 @@ func TestInventedMembersCostBoundedDials(t *testing.T) {
 		}
 		if most == 0 || most > 32 {
 			t.Errorf("%d dials at once", most)
+		}
+		if waiting > maxBurst {
+			t.Errorf("%d invented members waited to be dialled", waiting)
 		}
 		for i := range maxRecordsOfKey {
 			if n := len(alice.Peerstore().Addrs(testPeer(i))); n > maxAddrs {

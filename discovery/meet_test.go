@@ -88,6 +88,25 @@ func TestRestartedSeedKnowsTheRoomAgain(t *testing.T) {
 	})
 }
 
+// A seed that comes back is told, also by those who have another all the time.
+func TestOneOfTwoSeedsKnowsTheRoomAgain(t *testing.T) {
+	inWorld(t, testnet.Config{Latency: 10 * time.Millisecond}, func(t *testing.T, w *world) {
+		key := w.net.Key(0)
+		s1, s2 := w.start(nil, server), w.start(nil, server)
+		alice := w.start(infos(s1, s2))
+		alice.seek("lobby")
+		time.Sleep(time.Minute)
+		where, only := s1.Network().ListenAddresses(), infos(s1)
+		s1.Close()
+		time.Sleep(10 * time.Second)
+		w.start(nil, server, func(c *host.Config, _ *Config) { c.Key, c.Listen = key, where })
+		time.Sleep(5 * time.Second)
+		bob := w.start(only)
+		bob.seek("lobby", alice)
+		w.within(time.Second, "a newcomer who knows only that seed finds alice", func() bool { return bob.sees(alice) })
+	})
+}
+
 func TestThoseWhoMetMeetAgainWithoutSeeds(t *testing.T) {
 	inWorld(t, testnet.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, w *world) {
 		s := w.start(nil, server)
@@ -398,7 +417,7 @@ func TestNobodyMetBeforeIsForgottenForTheDead(t *testing.T) {
 	inWorld(t, testnet.Config{Latency: 10 * time.Millisecond}, func(t *testing.T, w *world) {
 		bob := w.start(nil)
 		book, now := &memBook{}, time.Now()
-		room := []string{chat.RoomID("lobby").String()}
+		room := []string{chat.RoomID("lobby").Base32()}
 		for i := range 30 { // nobody answers there, not even with a refusal
 			book.known = append(book.known, Known{Peer: testChatPeer(i), Addrs: []string{addrOf(100 + i).String()}, Rooms: room, Seen: now})
 		}

@@ -25,8 +25,8 @@ type Known struct {
 	Peer chat.PeerID
 	// Addrs are at most 8 multiaddrs without /p2p, the best first.
 	Addrs []string
-	// Rooms are the conversations it was met in, as hexadecimal conversation
-	// IDs, the latest last.
+	// Rooms are the conversations it was met in, as conversation IDs
+	// in base32, the latest last.
 	Rooms []string
 	Seen  time.Time
 	// Seed is set for seeds.
@@ -73,7 +73,7 @@ func (m *memory) met(p chat.PeerID, conv chat.ConversationID, seed bool, now tim
 		m.peers[p] = k
 	}
 	k.Seen, k.Seed, m.dirty = now, k.Seed || seed, true
-	if room := conv.String(); conv != (chat.ConversationID{}) && (len(k.Rooms) == 0 || k.Rooms[len(k.Rooms)-1] != room) {
+	if room := conv.Base32(); conv != (chat.ConversationID{}) && (len(k.Rooms) == 0 || k.Rooms[len(k.Rooms)-1] != room) {
 		k.Rooms = append(slices.DeleteFunc(k.Rooms, func(r string) bool { return r == room }), room)
 		k.Rooms = k.Rooms[max(0, len(k.Rooms)-maxKnownRooms):]
 	}
@@ -113,7 +113,7 @@ func (m *memory) list() []*Known {
 func (m *memory) members(conv chat.ConversationID) []peer.AddrInfo {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	room := conv.String()
+	room := conv.Base32()
 	all := slices.DeleteFunc(m.list(), func(k *Known) bool {
 		if conv == (chat.ConversationID{}) {
 			return !k.Seed
@@ -133,7 +133,7 @@ func (m *memory) in(p chat.PeerID, conv chat.ConversationID) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := m.peers[p]
-	return k != nil && slices.Contains(k.Rooms, conv.String())
+	return k != nil && slices.Contains(k.Rooms, conv.Base32())
 }
 
 // addrs are what is remembered of p's addresses.

@@ -59,7 +59,7 @@ func TestMemoryRemembersWhoWasMetWhere(t *testing.T) {
 		t.Error("saved already")
 	}
 	i := slices.IndexFunc(saved, func(k Known) bool { return k.Peer == bob })
-	want := []string{attic.String(), lobby.String()}
+	want := []string{attic.Base32(), lobby.Base32()}
 	if k := saved[i]; !slices.Equal(k.Rooms, want) || !k.Seen.Equal(later) || k.Addrs[0] != addrOf(7).String() || k.Seed {
 		t.Errorf("bob is saved as %+v", k)
 	}
@@ -102,7 +102,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		if k.Peer == testChatPeer(1) {
 			t.Error("the oldest is kept")
 		}
-		if k.Peer == testChatPeer(maxKnown) && (len(k.Rooms) != maxKnownRooms || k.Rooms[maxKnownRooms-1] != chat.RoomID(chat.RoomName(fmt.Sprint(3*maxKnownRooms-1))).String()) {
+		if k.Peer == testChatPeer(maxKnown) && (len(k.Rooms) != maxKnownRooms || k.Rooms[maxKnownRooms-1] != chat.RoomID(chat.RoomName(fmt.Sprint(3*maxKnownRooms-1))).Base32()) {
 			t.Errorf("rooms of one peer: %d", len(k.Rooms))
 		}
 	}

@@ -131,7 +131,7 @@ func (f *Folder) nameKey(temp string) error {
 func decodeKey(data []byte) (crypto.PrivKey, chat.PeerID, error) {
 	priv, err := crypto.UnmarshalPrivateKey(data)
 	if err != nil {
-		return nil, chat.PeerID{}, fmt.Errorf("not a libp2p key: %w", err)
+		return nil, chat.PeerID{}, errors.New("what is in it is not a key")
 	}
 	if priv.Type() != crypto.Ed25519 {
 		return nil, chat.PeerID{}, fmt.Errorf("a key of type %s, not Ed25519", priv.Type())

@@ -629,6 +629,18 @@ func (r *Room) Beacons() [][]byte {
 	return append(out, r.roster.envelopes(MaxBeacons-len(out))...)
 }
 
+// Knows reports, at little cost, whether an envelope is a beacon that the room
+// has already, and which so need not be verified again.
+func (r *Room) Knows(envelope []byte) bool {
+	typ, author, err := wire.Peek(envelope)
+	if err != nil || typ != wire.TypeBeacon {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.roster.knows(author, envelope)
+}
+
 // Roster returns the members online but for ourselves, in the order of their
 // keys.
 func (r *Room) Roster() []Member {

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -300,6 +301,12 @@ func (r *roster) list() []Member {
 	}
 	slices.SortFunc(out, byPeer)
 	return out
+}
+
+// knows reports whether envelope is the newest beacon known of author.
+func (r *roster) knows(author chat.PeerID, envelope []byte) bool {
+	e := r.members[author]
+	return e != nil && e.envelope != nil && bytes.Equal(e.envelope, envelope)
 }
 
 // envelopes returns the newest beacons of up to limit members online, those
