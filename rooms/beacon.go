@@ -20,7 +20,8 @@ const (
 	changeMin = 300 * time.Millisecond
 	changeMax = 1500 * time.Millisecond
 	// changeCap is how long heads that keep changing can postpone the beacon,
-	// stretched as the wait itself.
+	// stretched as the wait itself; each member draws from the upper half of
+	// it, or all would beacon at the same moment in a room that never rests.
 	changeCap = 5 * time.Second
 	// changeRoom is the number of members from which the wait stretches.
 	changeRoom = 20
@@ -83,7 +84,7 @@ func (p *pacer) change(now time.Time, n int) {
 	due := now.Add(p.between(changeMin, changeMax, stretch))
 	if !p.changed {
 		p.changed = true
-		p.latest = now.Add(time.Duration(float64(changeCap) * stretch))
+		p.latest = now.Add(p.between(changeCap/2, changeCap, stretch))
 	} else if due.Before(p.due) {
 		return // a new change never hurries what is to be merged
 	}

@@ -87,20 +87,20 @@ func TestPacerMergesChanges(t *testing.T) {
 	p.change(at(500*time.Millisecond), 2)
 	wantNext(t, p, at(500*time.Millisecond), 2, at(500*time.Millisecond+wait))
 
-	// But heads that change all the time are told of after 5 s.
-	for d := time.Second; d < 5*time.Second; d += 100 * time.Millisecond {
+	// But heads that change all the time are told of after 2.5 to 5 s.
+	for d := time.Second; d < 3700*time.Millisecond; d += 100 * time.Millisecond {
 		p.change(at(d), 2)
 	}
-	wantNext(t, p, at(5*time.Second), 2, at(5*time.Second))
+	wantNext(t, p, at(3700*time.Millisecond), 2, at(3750*time.Millisecond))
 
 	// In a large room everything takes longer: here 10 times.
 	p = begin()
 	p.change(at(0), 200)
 	wantNext(t, p, at(0), 200, at(10*wait))
-	for d := time.Second; d < 50*time.Second; d += time.Second {
+	for d := time.Second; d < 37*time.Second; d += time.Second {
 		p.change(at(d), 200)
 	}
-	wantNext(t, p, at(50*time.Second), 200, at(50*time.Second))
+	wantNext(t, p, at(37*time.Second), 200, at(37500*time.Millisecond))
 
 	// A change never hurries the beacon that is due.
 	p = begin()

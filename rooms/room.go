@@ -115,6 +115,8 @@ type Room struct {
 	peers  []peer.ID // topic peers to whom RPCs can leave
 	heard  []*chat.Beacon
 	ended  bool
+	// introduced is set when those who are there have been sent our beacon.
+	introduced bool
 
 	// The loop's own:
 	sub         *pubsub.Subscription
@@ -132,6 +134,7 @@ const (
 	noteHeads                    // our heads or our nick changed
 	noteHeard                    // heard is not empty
 	noteLoss                     // something was dropped on its way in
+	noteIntroduced               // Publish has sent our first beacon
 )
 
 // Join enters the room of a conversation. It returns at once, whether or not
@@ -387,6 +390,15 @@ func (r *Room) look(now time.Time, notes uint32) {
 	if notes&noteLoss != 0 {
 		r.lost = true
 	}
+	if notes&noteIntroduced != 0 && r.pacer.on {
+		r.mu.Lock()
+		n := r.roster.size()
+		r.mu.Unlock()
+		r.beaconMu.Lock()
+		r.published = r.last
+		r.beaconMu.Unlock()
+		r.pacer.sent(now, n)
+	}
 }
 
 // refreshPeers asks gossipsub who is there.
@@ -396,6 +408,7 @@ func (r *Room) refreshPeers(now time.Time) {
 	r.mu.Lock()
 	old := r.peers
 	r.peers = peers
+	r.introduced = r.introduced && len(peers) > 0
 	for _, p := range old {
 		if _, still := slices.BinarySearch(peers, p); !still {
 			r.connect(now, p, false)
@@ -512,6 +525,9 @@ func (r *Room) sendBeacon(now time.Time, n int) {
 		return
 	}
 	r.published = b
+	r.mu.Lock()
+	r.introduced = true
+	r.mu.Unlock()
 	if _, err := r.service.publish(r.ctx, r.topic, b.Envelope, nil); err != nil && r.ctx.Err() == nil {
 		r.service.cfg.log().Debug("publish beacon", "err", err)
 	}
@@ -579,10 +595,32 @@ func (r *Room) Publish(ctx context.Context, envelope []byte) (reached int, err e
 	if len(peers) == 0 {
 		return 0, nil
 	}
+	r.introduce(ctx)
 	if reached, err = r.service.publish(ctx, r.topic, envelope, peers); err != nil {
 		return 0, fmt.Errorf("publish: %w", err)
 	}
 	return reached, nil
+}
+
+// introduce sends our first beacon now, if it was not yet: whoever hears us
+// speak is to know our nick, and we may be gone before the beacon is due.
+func (r *Room) introduce(ctx context.Context) {
+	r.mu.Lock()
+	first := !r.introduced && !r.silent
+	r.introduced = true
+	r.mu.Unlock()
+	if !first {
+		return
+	}
+	b := r.makeBeacon(time.Now(), nil, false)
+	if b == nil {
+		return
+	}
+	if _, err := r.service.publish(ctx, r.topic, b.Envelope, nil); err != nil {
+		r.service.cfg.log().Debug("publish beacon", "err", err)
+		return
+	}
+	r.note(noteIntroduced)
 }
 
 // HeadsChanged schedules a beacon.

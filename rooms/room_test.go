@@ -274,6 +274,37 @@ func TestFirstMessage(t *testing.T) {
 	}
 }
 
+// Who speaks has a name by then, even who joins, speaks and is gone before the
+// first beacon is due.
+func TestSpeakerIsIntroduced(t *testing.T) {
+	for key := 1; key <= 5; key++ { // each with another random wait
+		synctest.Test(t, func(t *testing.T) {
+			net := testnet.New(t, testnet.Config{Latency: 10 * time.Millisecond})
+			alice, bob := newNode(t, net, 0), newNode(t, net, key)
+			bob.nick, _ = chat.NewNick("bob")
+			alice.join()
+			wait(time.Minute)
+			bob.greet = "hello"
+			bob.join()
+			net.Connect(bob.Host, alice.Host)
+			for heard := false; !heard; wait(time.Millisecond) {
+				alice.with(func() {
+					heard = alice.heard["hello"] > 0
+					if m := alice.members[bob.self]; heard && m.Nick != bob.nick {
+						t.Fatalf("heard of somebody known as %q, want bob", m.Nick)
+					}
+				})
+			}
+			wait(5 * time.Second)
+			alice.with(func() { // nor does it cost a beacon more
+				if n := len(alice.beacons); n > 3 {
+					t.Fatalf("%d beacons of a newcomer in 5 s", n)
+				}
+			})
+		})
+	}
+}
+
 // Whoever joins where somebody is known to be in the room is in the mesh at once,
 // and not only at gossipsub's next heartbeat.
 func TestMeshAtOnce(t *testing.T) {
