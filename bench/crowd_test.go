@@ -160,6 +160,7 @@ func (c *crowd) links() (pairs [][2]int) {
 
 // bare is gossipsub as it comes, one topic, on hosts connected like a crowd.
 type bare struct {
+	selves []peer.ID
 	topics []*pubsub.Topic
 	subs   []*pubsub.Subscription
 }
@@ -194,6 +195,7 @@ func newBare(b testing.TB, mk hostMaker, n int, pairs [][2]int) *bare {
 		if err != nil {
 			b.Fatal(err)
 		}
+		out.selves = append(out.selves, h.ID())
 		hosts, out.topics, out.subs = append(hosts, h), append(out.topics, topic), append(out.subs, sub)
 	}
 	for _, p := range pairs {
@@ -208,6 +210,7 @@ func newBare(b testing.TB, mk hostMaker, n int, pairs [][2]int) *bare {
 func (x *bare) listen(b testing.TB, f func(receiver int, text string, at time.Time)) {
 	for i, sub := range x.subs {
 		ctx, cancel := context.WithCancel(context.Background())
+		self := x.selves[i]
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for {
@@ -215,7 +218,7 @@ func (x *bare) listen(b testing.TB, f func(receiver int, text string, at time.Ti
 				if err != nil {
 					return
 				}
-				if !m.Local {
+				if m.ReceivedFrom != self {
 					f(i, string(m.Data), time.Now())
 				}
 			}

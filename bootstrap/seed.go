@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -32,11 +33,9 @@ func ParseSeed(s string) (peer.AddrInfo, error) {
 	shown := chat.SafeString(s)
 	addr, err := ma.NewMultiaddr(s)
 	if err != nil {
-		why := err
-		if inner := errors.Unwrap(err); inner != nil {
-			why = inner // without the address again
-		}
-		return peer.AddrInfo{}, fmt.Errorf("%w: %q is no multiaddr: %s", ErrBadSeed, shown, chat.SafeString(why.Error()))
+		// libp2p's words begin with the address, which is told already.
+		why := strings.TrimPrefix(err.Error(), fmt.Sprintf("failed to parse multiaddr %q: ", s))
+		return peer.AddrInfo{}, fmt.Errorf("%w: %q is no multiaddr: %s", ErrBadSeed, shown, chat.SafeString(why))
 	}
 	where, id := peer.SplitAddr(addr)
 	switch {

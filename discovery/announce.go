@@ -13,6 +13,10 @@ import (
 type announcer struct {
 	s   *Service
 	key key
+	// after is how long the first announcement lets questions pass: the DHT
+	// asks one server one thing after the other, and at the start there is
+	// often one server.
+	after time.Duration
 	// again says that the record may be gone or wrong. It holds one: more would
 	// say the same.
 	again chan struct{}
@@ -27,8 +31,8 @@ type announcer struct {
 	fault error     // why the latest attempt failed
 }
 
-func newAnnouncer(s *Service, k key) *announcer {
-	return &announcer{s: s, key: k, again: make(chan struct{}, 1), listed: make(chan struct{})}
+func newAnnouncer(s *Service, k key, after time.Duration) *announcer {
+	return &announcer{s: s, key: k, after: after, again: make(chan struct{}, 1), listed: make(chan struct{})}
 }
 
 // renew announces once more, soon.
@@ -41,8 +45,10 @@ func (a *announcer) renew() {
 
 // run announces until ctx ends.
 func (a *announcer) run(ctx context.Context) {
-	failed := 0
-	for {
+	if !a.s.awaitTable(ctx) || !sleep(ctx, a.after) {
+		return
+	}
+	for failed := 0; ; {
 		if !a.s.awaitTable(ctx) {
 			return
 		}

@@ -519,7 +519,7 @@ func TestAnnounceSelfCanBeSwitched(t *testing.T) {
 		for range 3 {
 			alice.AnnounceSelf(true)
 			alice.AnnounceSelf(true)
-			time.Sleep(time.Second)
+			time.Sleep(announceSelfAfter + time.Second)
 			alice.AnnounceSelf(false)
 			alice.AnnounceSelf(false)
 		}

@@ -21,6 +21,11 @@ const (
 	// announceGap is the shortest pause between two announcements of a name,
 	// however often seeds come back or addresses change.
 	announceGap = 2 * time.Second
+
+	// announceAfter lets the first look-up of a room be asked before its first
+	// announcement, and announceSelfAfter both of them before our own.
+	announceAfter     = 10 * time.Millisecond
+	announceSelfAfter = time.Second
 	// maxAnnounceRetry is the longest pause after a failed announcement.
 	maxAnnounceRetry = time.Minute
 

@@ -71,6 +71,12 @@ type SearchStatus struct {
 // knows. connected tells how many members are connected now; it is called from
 // any goroutine and must not wait. Seek returns at once.
 func (s *Service) Seek(conv chat.ConversationID, connected func() int) *Search {
+	return s.SeekAfter(0, conv, connected)
+}
+
+// SeekAfter is Seek for what is in no hurry: it begins after a while, when
+// questions that people wait for have passed.
+func (s *Service) SeekAfter(after time.Duration, conv chat.ConversationID, connected func() int) *Search {
 	ctx, cancel := context.WithCancel(s.ctx)
 	q := &Search{
 		s:         s,
@@ -82,9 +88,9 @@ func (s *Service) Seek(conv chat.ConversationID, connected func() int) *Search {
 		hurry:     make(chan struct{}, 1),
 		alone:     make(chan struct{}, 1),
 	}
-	q.announcer = newAnnouncer(s, q.key)
+	q.announcer = newAnnouncer(s, q.key, announceAfter)
 	q.burst = newBurst(s.dials, connected, q.reached)
-	if !s.addSearch(q, func() { q.run(ctx) }) {
+	if !s.addSearch(q, func() { q.run(ctx, after) }) {
 		cancel()
 		close(q.done) // the service is closed: a search that finds nobody
 	}
@@ -131,9 +137,12 @@ func (q *Search) lonely() {
 }
 
 // run owns the schedule of look-ups. The announcer and the dials run beside it.
-func (q *Search) run(ctx context.Context) {
+func (q *Search) run(ctx context.Context, after time.Duration) {
 	defer close(q.done)
 	defer q.burst.wait() // after the look-ups, which feed it
+	if !sleep(ctx, after) {
+		return
+	}
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { q.announcer.run(ctx) })

@@ -276,7 +276,7 @@ func (s *Service) AnnounceSelf(on bool) {
 	case s.closed, on == (s.selfName != nil):
 	case on:
 		ctx, cancel := context.WithCancel(s.ctx)
-		s.selfName, s.selfStop = newAnnouncer(s, peerKey(s.self)), cancel
+		s.selfName, s.selfStop = newAnnouncer(s, peerKey(s.self), announceSelfAfter), cancel
 		name := s.selfName
 		s.wg.Go(func() { name.run(ctx) })
 	default:

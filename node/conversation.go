@@ -30,8 +30,10 @@ const (
 	maxUnsent = 1024
 	// tellAfter merges changes of delivery states.
 	tellAfter = 50 * time.Millisecond
-	// tickEvery is the pace of what waits for time to pass.
+	// tickEvery is the pace of what waits for time to pass, and restEvery the
+	// same while nothing does.
 	tickEvery = 250 * time.Millisecond
+	restEvery = 2 * time.Second
 )
 
 // A link carries a conversation's segments to its other members: gossip for a
@@ -114,6 +116,9 @@ func newConversation(n *Node, conv chat.Conversation) *conversation {
 		ledger: newLedger(),
 		window: maxInFlight,
 	}
+	if conv.IsDirect() { // whoever opens it, it is open to the other as long as we run
+		c.joined = n.started
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.intake = newIntake(func(s chat.SegmentID) bool { return n.history.Has(id, s) })
 	c.syncer = newSyncer()
@@ -177,8 +182,9 @@ func (c *conversation) call(ctx context.Context, f func()) error {
 // loop owns the conversation's state.
 func (c *conversation) loop(ctx context.Context) {
 	defer close(c.done)
-	tick := time.NewTicker(tickEvery)
+	tick := time.NewTimer(restEvery)
 	defer tick.Stop()
+	resting := true
 	// soon fires when gathered lines must go, or delivery states be told.
 	soon := time.NewTimer(0)
 	defer soon.Stop()
@@ -194,6 +200,8 @@ func (c *conversation) loop(ctx context.Context) {
 			f()
 		case <-tick.C:
 			c.tick()
+			resting = !c.busy()
+			tick.Reset(pace(resting))
 		case <-soon.C:
 			c.tell()
 		case <-ctx.Done():
@@ -201,6 +209,10 @@ func (c *conversation) loop(ctx context.Context) {
 		}
 		c.send(ctx)
 		c.settle()
+		if resting && c.busy() {
+			resting = false
+			tick.Reset(tickEvery)
+		}
 		if c.tellDue || !c.batch.empty() {
 			wait := tellAfter
 			if !c.batch.empty() {
@@ -210,6 +222,19 @@ func (c *conversation) loop(ctx context.Context) {
 			soon.Reset(wait)
 		}
 	}
+}
+
+// busy reports whether anything waits for time to pass.
+func (c *conversation) busy() bool {
+	return len(c.flying)+len(c.intake.waiting)+len(c.intake.aside)+len(c.syncer.soon)+len(c.settling) > 0 ||
+		c.window < maxInFlight || c.lost.Load()
+}
+
+func pace(resting bool) time.Duration {
+	if resting {
+		return restEvery
+	}
+	return tickEvery
 }
 
 // gather takes a line and all that wait behind it into the batch.

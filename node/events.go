@@ -28,8 +28,12 @@ type Subscription struct {
 	wake   chan struct{} // holds one token while there is something to read
 }
 
-func (f *feed) subscribe() *Subscription {
+// subscribe begins a subscription with some events of its own.
+func (f *feed) subscribe(first ...chat.Event) *Subscription {
 	s := &Subscription{feed: f, wake: make(chan struct{}, 1)}
+	if len(first) > 0 {
+		s.push(first)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.subs == nil {

@@ -10,14 +10,20 @@ import (
 	"github.com/p2pchat/p2pchat/rooms"
 )
 
+// presenceAfter lets the rooms a person waits for be looked up before the list
+// of who is online, which the seeds give anyway.
+const presenceAfter = 2 * time.Second
+
 // A roomLink carries a conversation over gossip.
 type roomLink struct {
 	c      *conversation
 	room   *rooms.Room
 	search *discovery.Search
 
-	// roster is owned by the conversation's loop.
+	// roster, and how many in it are people, are owned by the conversation's
+	// loop.
 	roster map[chat.PeerID]rooms.Member
+	people int
 }
 
 // joinRoom links c to its room and begins to look for members.
@@ -46,20 +52,33 @@ func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
 		},
 		Member: func(m rooms.Member) { later(func() { l.member(m) }) },
 		Peers:  func(int) { later(c.peersChanged) },
-		Lost:   func() { c.lost.Store(true) },
+		Lost: func() {
+			c.lost.Store(true)
+			c.try(func() {}) // wakes a resting loop
+		},
 	}, options...)
 	if err != nil {
 		return nil, err
 	}
 	l.room = room
-	l.search = n.discovery.Seek(c.id, func() int { return len(room.Peers()) })
+	after := time.Duration(0)
+	if c.conv.IsPresence() && !n.cfg.Invisible {
+		after = presenceAfter // an invisible node is there for this list alone
+	}
+	l.search = n.discovery.SeekAfter(after, c.id, func() int { return len(room.Peers()) })
 	return l, nil
 }
 
 // member keeps the roster and tells the faces.
 func (l *roomLink) member(m rooms.Member) {
+	if old, known := l.roster[m.Peer]; known && !old.Seed {
+		l.people--
+	}
 	if m.Online {
 		l.roster[m.Peer] = m
+		if !m.Seed {
+			l.people++
+		}
 		l.c.node.learn(m.Peer, m.Nick)
 		l.met(m.Peer)
 	} else {
@@ -86,14 +105,7 @@ func (l *roomLink) connected() []chat.PeerID { return l.room.Peers() }
 func (l *roomLink) dropped() uint64          { return l.room.Dropped() }
 func (l *roomLink) headsChanged()            { l.room.HeadsChanged() }
 
-func (l *roomLink) members() (n int) {
-	for _, m := range l.roster {
-		if !m.Seed {
-			n++
-		}
-	}
-	return n
-}
+func (l *roomLink) members() int { return l.people }
 
 func (l *roomLink) close(ctx context.Context) error {
 	l.search.Close()
@@ -141,7 +153,8 @@ func (l *directLink) close(ctx context.Context) error {
 
 // directEvent brings what happens in a private talk to its conversation.
 func (n *Node) directEvent(ev direct.Event) {
-	if c := n.directWith(ev.With()); c != nil {
+	// Not directWith: the end of a talk that was left must not open it again.
+	if c := n.find(chat.DirectID(n.self, ev.With())); c != nil {
 		c.do(func() { c.directEvent(c.link.(*directLink), ev) })
 	}
 }

@@ -79,6 +79,8 @@ type Node struct {
 	cfg  Config
 	self chat.PeerID
 	feed feed
+	// started is when this node began.
+	started time.Time
 
 	host      *host.Host
 	history   *history.Memory
@@ -87,6 +89,8 @@ type Node struct {
 	rooms     *rooms.Service
 	direct    *direct.Service
 	catchup   *catchup.Service
+
+	attaching chan struct{} // closed when seeds is set
 
 	close sync.Once
 	wg    sync.WaitGroup
@@ -108,11 +112,13 @@ type Node struct {
 // in use.
 func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	n := &Node{
-		cfg:     cfg,
-		name:    cfg.Name,
-		history: history.NewMemory(history.Config{MaxBytes: cfg.MaxHistory}),
-		convs:   make(map[chat.ConversationID]*conversation),
-		names:   make(map[chat.PeerID]chat.Text),
+		cfg:       cfg,
+		started:   time.Now(),
+		attaching: make(chan struct{}),
+		name:      cfg.Name,
+		history:   history.NewMemory(history.Config{MaxBytes: cfg.MaxHistory}),
+		convs:     make(map[chat.ConversationID]*conversation),
+		names:     make(map[chat.PeerID]chat.Text),
 	}
 	n.ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -140,7 +146,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	}
 	n.catchup = catchup.New(n.host, catchup.Config{
 		Log: n.history, Accept: n.accept, Serve: n.serves,
-		Beacon: n.beacon, Beacons: n.beacons, HearBeacon: n.hearBeacon, Logger: cfg.logger(),
+		Beacon: n.beacon, Beacons: n.beacons, KnownBeacon: n.knownBeacon, HearBeacon: n.hearBeacon, Logger: cfg.logger(),
 	})
 	n.direct = direct.New(n.host, direct.Config{
 		Self: n.self, Nick: n.nick, Connect: n.connect, Admit: n.admits,
@@ -155,8 +161,9 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, fmt.Errorf("start discovery: %w", err)
 	}
 	n.seeds = bootstrap.Attach(n.host, bootstrap.Config{
-		Seeds: cfg.Seeds, Changed: n.seedsChanged, Log: cfg.logger(),
+		Seeds: cfg.Seeds, Seed: cfg.Seed, Changed: n.seedsChanged, Log: cfg.logger(),
 	})
+	close(n.attaching)
 	if !cfg.Seed && !cfg.Invisible {
 		n.discovery.AnnounceSelf(true)
 	}
@@ -178,11 +185,16 @@ func (n *Node) Addrs() []string {
 	return out
 }
 
-// Subscribe begins to collect events, starting with Ready.
+// Subscribe begins to collect events, starting with Ready and, if no seed
+// answers, that.
 func (n *Node) Subscribe() *Subscription {
-	s := n.feed.subscribe()
-	s.push([]chat.Event{chat.Ready{Peer: n.self, Addrs: n.Addrs()}})
-	return s
+	first := []chat.Event{chat.Ready{Peer: n.self, Addrs: n.Addrs()}}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.lost {
+		first = append(first, n.lostNotice())
+	}
+	return n.feed.subscribe(first...)
 }
 
 // PeerAt learns which peer listens at a bare host:port.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
-	"github.com/p2pchat/p2pchat/bootstrap"
 	"github.com/p2pchat/p2pchat/chat"
 )
 
@@ -134,6 +133,11 @@ func (n *Node) beacons(id chat.ConversationID) [][]byte {
 	return nil
 }
 
+func (n *Node) knownBeacon(id chat.ConversationID, envelope []byte) bool {
+	l := n.roomOf(id)
+	return l != nil && l.room.Knows(envelope)
+}
+
 func (n *Node) hearBeacon(_ chat.PeerID, b *chat.Beacon) {
 	if l := n.roomOf(b.Conversation); l != nil && b.Author != n.self {
 		l.room.Hear(b)
@@ -143,23 +147,34 @@ func (n *Node) hearBeacon(_ chat.PeerID, b *chat.Beacon) {
 // seedsChanged tells when the last seed is lost or none answers, and when one
 // is back.
 func (n *Node) seedsChanged() {
+	<-n.attaching
 	seeds := n.seeds.Status()
-	up := slices.ContainsFunc(seeds, func(s bootstrap.SeedStatus) bool { return s.Connected })
-	n.mu.Lock()
-	was, attached := n.lost, n.attached
-	n.lost, n.attached = !up, attached || up
-	n.mu.Unlock()
+	up, untried := false, false
+	for _, s := range seeds {
+		up = up || s.Connected
+		untried = untried || !s.Connected && s.LastError == nil
+	}
+	n.mu.Lock() // also while telling: Subscribe must see both or neither
+	defer n.mu.Unlock()
+	was, before := n.lost, n.attached
+	n.lost, n.attached = !up && (before || !untried), before || up
 	switch {
-	case up && was && attached:
+	case n.lost && !was:
+		n.feed.publish(n.lostNotice())
+	case up && was && before:
 		n.feed.publish(chat.Notice{Code: chat.NoticeSeedBack, Text: "connected to a seed again"})
 	case up && was:
 		n.feed.publish(chat.Notice{Code: chat.NoticeSeedBack, Text: "connected to a seed"})
-	case !up && !was && attached:
-		n.feed.publish(chat.Notice{Code: chat.NoticeSeedLost, Text: "no seed is connected; those already connected stay so, and the seeds are tried again"})
-	case !up && !was:
-		text, detail := seedTrouble(seeds)
-		n.feed.publish(chat.Notice{Code: chat.NoticeSeedLost, Text: "no seed answers (" + text + "); still trying", Detail: detail})
 	}
+}
+
+// lostNotice says that no seed is connected; n.mu is held.
+func (n *Node) lostNotice() chat.Notice {
+	if n.attached {
+		return chat.Notice{Code: chat.NoticeSeedLost, Text: "no seed is connected; those already connected stay so, and the seeds are tried again"}
+	}
+	text, detail := seedTrouble(n.seeds.Status())
+	return chat.Notice{Code: chat.NoticeSeedLost, Text: "no seed answers (" + text + "); still trying", Detail: detail}
 }
 
 // memberEvents lists the members as events; the loop calls it.
