@@ -177,7 +177,7 @@ func parseHostPort(s string) (string, error) {
 	if err != nil || n == 0 {
 		return "", fmt.Errorf("%w: %q has no TCP port", ErrBadHostPort, clip(s, maxHost))
 	}
-	check := host
+	var check string
 	if ip, err := netip.ParseAddr(host); err == nil {
 		host, check = ip.Unmap().String(), ip.Zone() // a zone may be any text
 	} else {

@@ -130,11 +130,11 @@ type Room struct {
 
 // What the loop is told by others, as bits of notes.
 const (
-	notePeers uint32 = 1 << iota // the topic peers changed
-	noteHeads                    // our heads or our nick changed
-	noteHeard                    // heard is not empty
-	noteLoss                     // something was dropped on its way in
-	noteIntroduced               // Publish has sent our first beacon
+	notePeers      uint32 = 1 << iota // the topic peers changed
+	noteHeads                         // our heads or our nick changed
+	noteHeard                         // heard is not empty
+	noteLoss                          // something was dropped on its way in
+	noteIntroduced                    // Publish has sent our first beacon
 )
 
 // Join enters the room of a conversation. It returns at once, whether or not
