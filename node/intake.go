@@ -23,8 +23,10 @@ const (
 	// gapAfter is how long a segment waits for parents that nobody gives.
 	gapAfter = 5 * time.Second
 	// gapTries is after how many completed look-ups at members a parent counts
-	// as not to be had.
+	// as not to be had. Those count that began gapGrace after the segment came:
+	// until then members may be waiting for the parent themselves.
 	gapTries = 3
+	gapGrace = time.Second
 )
 
 // A verdict says what becomes of a segment.
@@ -146,11 +148,13 @@ func (in *intake) due(now, room time.Time) (free []*chat.Segment) {
 	return free
 }
 
-// tried says that a member was asked for everything it has, in vain for those
-// that still wait.
-func (in *intake) tried() {
+// tried says that a member was asked, from began on, for everything it has: in
+// vain for those that still wait.
+func (in *intake) tried(began time.Time) {
 	for _, w := range in.waiting {
-		w.tries++
+		if began.Sub(w.since) >= gapGrace {
+			w.tries++
+		}
 	}
 }
 

@@ -124,22 +124,29 @@ func TestIntakeGaps(t *testing.T) {
 	t.Run("nobody has it", func(t *testing.T) {
 		d := newDesk()
 		d.receive(orphan, child)
+		came := d.now
+		d.wait(gapGrace, 10)
+		for range gapTries { // these began when others may have lacked it, too
+			d.tried(came.Add(gapGrace - 1))
+			d.wait(0, 10)
+		}
 		for range gapTries - 1 {
-			d.tried()
+			d.tried(d.now)
 			d.wait(0, 10)
 		}
 		d.want(t)
-		d.tried()
+		d.tried(d.now)
 		d.wait(0, 10)
 		d.want(t, 2, 3)
 	})
 	t.Run("few members", func(t *testing.T) {
 		d := newDesk()
 		d.receive(orphan)
-		d.tried()
+		d.wait(gapGrace, 2)
+		d.tried(d.now)
 		d.wait(0, 2)
 		d.want(t)
-		d.tried()
+		d.tried(d.now)
 		d.wait(0, 2)
 		d.want(t, 2)
 	})
@@ -151,7 +158,7 @@ func TestIntakeGaps(t *testing.T) {
 	})
 	t.Run("a later look-up does not count for what came after it", func(t *testing.T) {
 		d := newDesk()
-		d.tried()
+		d.tried(d.now)
 		d.receive(orphan)
 		d.wait(0, 1)
 		d.want(t)

@@ -175,12 +175,13 @@ func (c *conversation) sync(p chat.PeerID, ordinal uint64) {
 	defer c.runs.Done()
 	ctx, cancel := context.WithTimeout(c.ctx, runTimeout)
 	defer cancel()
+	began := time.Now()
 	res, err := c.node.catchup.Run(ctx, p, c.id)
 	c.log.Debug("caught up", "with", p, "fetched", res.Fetched, "pushed", res.Pushed, "rounds", res.Rounds, "err", err)
 	c.do(func() {
 		c.syncer.finished(p, time.Now(), err)
 		if err == nil && res.Complete {
-			c.intake.tried()
+			c.intake.tried(began)
 			c.show(c.intake.gaps(time.Now(), len(c.link.connected())))
 		}
 		if err == nil && res.PeerHolds {

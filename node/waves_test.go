@@ -1,9 +1,12 @@
 package node
 
 import (
+	"cmp"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,12 +48,23 @@ func spread(took []time.Duration) string {
 	return fmt.Sprintf("n=%d p50=%v p90=%v p99=%v max=%v", len(took), at(0.5), at(0.9), at(0.99), at(1))
 }
 
-// TestFreshJoins: newcomers in waves start, join and say one thing at once, and
-// leave some seconds later. Nothing is lost, nothing shown twice, and every
-// member who stays sees each message within a second of its author's start.
+// joins is how many newcomers TestFreshJoins runs, in waves of waveSize.
+var (
+	joins    = flag.Int("joins", 0, "newcomers in TestFreshJoins; 0 means what time allows")
+	waveSize = flag.Int("wave", 10, "newcomers at a time in TestFreshJoins")
+)
+
+// TestFreshJoins: newcomers in waves join, say one thing at once, and leave some
+// seconds later; every second one has only just been started. Nothing is lost,
+// nothing shown twice, and every member who stays sees each message within a
+// second of its author's joining. A node that was only just started has to dial
+// its seed first, to ask it, and to dial a member: eleven round trips and a half,
+// of 100 ms here.
 func TestFreshJoins(t *testing.T) {
-	waves, each := scaled(20, 4), scaled(50, 10)
-	const standing, allowed = 5, time.Second
+	each := *waveSize
+	waves := cmp.Or(*joins, scaled(200, 20)) / each
+	const standing = 5
+	const warmAllowed, coldAllowed = time.Second, 3 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 50*time.Millisecond)
 		w.seed()
@@ -64,47 +78,57 @@ func TestFreshJoins(t *testing.T) {
 
 		var mu sync.Mutex
 		began := make(map[string]time.Time)
+		fresh := func(text string, cold bool) {
+			mu.Lock()
+			p := w.person(text)
+			mu.Unlock()
+			if !cold {
+				time.Sleep(3 * time.Second)
+			}
+			mu.Lock()
+			began[text] = time.Now()
+			mu.Unlock()
+			p.join("lobby")
+			p.say("lobby", text)
+			time.Sleep(3*time.Second + rand.N(2*time.Second))
+			p.leave()
+		}
 		for wave := range waves {
 			var here sync.WaitGroup
 			for i := range each {
 				here.Go(func() {
 					time.Sleep(rand.N(2 * time.Second))
-					text := fmt.Sprintf("wave %d newcomer %d", wave, i)
-					mu.Lock()
-					began[text] = time.Now()
-					p := w.person(fmt.Sprintf("n%d-%d", wave, i))
-					mu.Unlock()
-					p.join("lobby")
-					p.say("lobby", text)
-					time.Sleep(3*time.Second + rand.N(2*time.Second))
-					p.leave()
+					cold := i%2 == 0
+					fresh(fmt.Sprintf("%d/%d cold=%v", wave, i, cold), cold)
 				})
 			}
 			here.Wait()
 		}
 		time.Sleep(10 * time.Second)
 
-		var took []time.Duration
-		lost, late := 0, 0
+		var cold, warm []time.Duration
 		for _, p := range stay {
 			at := p.shownAt(lobby())
 			for text, start := range began {
 				shown, ok := at[text]
-				switch {
+				switch took := shown.Sub(start); {
 				case !ok:
-					lost++
 					t.Errorf("%s never saw %q", p.nick, text)
-				case shown.Sub(start) > allowed:
-					late++
-					fallthrough
+				case strings.HasSuffix(text, "true"):
+					cold = append(cold, took)
 				default:
-					took = append(took, shown.Sub(start))
+					warm = append(warm, took)
 				}
 			}
 		}
-		t.Logf("%d joins, %d standing members: %s; %d lost, %d later than %v", waves*each, standing, spread(took), lost, late, allowed)
-		if late > 0 {
-			t.Errorf("%d deliveries took more than %v", late, allowed)
+		t.Logf("%d joins, %d standing members, until shown:", waves*each, standing)
+		t.Logf("  joined as soon as started: %s", spread(cold))
+		t.Logf("  started 3 s before:        %s", spread(warm))
+		if slowest := slices.Max(warm); slowest > warmAllowed {
+			t.Errorf("a delivery took %v, want at most %v", slowest, warmAllowed)
+		}
+		if slowest := slices.Max(cold); slowest > coldAllowed {
+			t.Errorf("a delivery after a cold start took %v, want at most %v", slowest, coldAllowed)
 		}
 		w.check(lobby(), stay...)
 	})

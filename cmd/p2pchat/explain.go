@@ -64,8 +64,8 @@ func judge(err error) *fault {
 	switch {
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return &fault{code: codeInterrupted}
-	case errors.Is(err, syscall.EPIPE):
-		return &fault{text: "nobody reads the output any more", code: codeFailure, cause: err}
+	case errors.Is(err, syscall.EPIPE): // as in p2pchat id | head -1
+		return &fault{code: codeFailure}
 	case strings.HasPrefix(err.Error(), "unknown command"): // cobra's own commands say so
 		return &fault{text: err.Error(), hint: "p2pchat --help lists the commands", code: codeUsage}
 	}

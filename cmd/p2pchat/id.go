@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"strings"
 
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -51,12 +52,7 @@ func (p *program) id(f *identity.Folder, asJSON bool) error {
 		}
 		return p.print(string(b))
 	}
-	for _, l := range append([]string{self.String(), "fingerprint " + self.Fingerprint()}, addrs...) {
-		if err := p.print(l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.print(strings.Join(append([]string{self.String(), "fingerprint " + self.Fingerprint()}, addrs...), "\n"))
 }
 
 // ownAddrs lists where this identity listens when it runs: --listen, or every

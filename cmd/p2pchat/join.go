@@ -13,9 +13,9 @@ func (p *program) joinCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "join ROOM",
 		Short: "Talk in a room",
-		Long: `Talk in a room: each line of the input is a message, each message of others
-is a line of the output. At the end of the input p2pchat waits until somebody holds all
-that was written (at most --wait), and leaves:
+		Long: `Talk in a room: each line of the input is a message, each message of others is
+a line of the output. /help lists the commands, exit leaves. At the end of the
+input p2pchat waits until somebody holds all that was written, and leaves:
 
   echo hello | p2pchat join lobby`,
 		Args:              words("ROOM"),

@@ -99,7 +99,11 @@ distributed hash table and talk in rooms or in private, encrypted on the way.
 
   p2pchat --bootstrap       run a seed node, where others begin to look
   p2pchat join ROOM         talk in a room
-  p2pchat dial PEER         talk in private`,
+  p2pchat dial PEER         talk in private
+
+Exit codes: 0 done; 1 the network or a peer failed, or something was not
+delivered; 2 usage, or a data folder that cannot be used; 3 peer or room not
+found; 4 refused by the other side; 130 interrupted.`,
 		Args:          cobra.ArbitraryArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

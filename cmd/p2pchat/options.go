@@ -31,10 +31,10 @@ type commonFlags struct {
 
 func (f *commonFlags) add(set *pflag.FlagSet) {
 	f.set = set
-	set.StringArrayVar(&f.seeds, "seed", nil, "address of a seed node, with /p2p/ID (repeatable; also P2PCHAT_SEEDS, comma-separated)")
-	set.StringArrayVar(&f.listen, "listen", nil, "address to listen on, as a multiaddr (repeatable; default: all interfaces, a port kept from the first start)")
-	set.StringVar(&f.name, "name", "", "your nickname (kept for the next time)")
-	set.StringVar(&f.data, "data", "", "data folder, one per identity (also P2PCHAT_DATA)")
+	set.StringArrayVar(&f.seeds, "seed", nil, "begin at the seed node at `MULTIADDR` (repeatable; also P2PCHAT_SEEDS, comma-separated)")
+	set.StringArrayVar(&f.listen, "listen", nil, "listen on `MULTIADDR` (repeatable; default: all interfaces, a port kept from the first start)")
+	set.StringVar(&f.name, "name", "", "be called `NICK` (kept for the next time)")
+	set.StringVar(&f.data, "data", "", "data folder `DIR`, one for each identity (also P2PCHAT_DATA)")
 	set.BoolVar(&f.noMDNS, "no-mdns", false, "do not look for people on the local network")
 	set.BoolVarP(&f.verbose, "verbose", "v", false, "tell more about what goes on")
 }

@@ -24,20 +24,22 @@ func (p *program) peersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peers",
 		Short: "Show who is online",
-		Args:  words(),
+		Long: `Show who is online: everybody this node can learn of through its seeds, the
+local network and people met before. Nobody sees the one who looks.`,
+		Args: words(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.peers(cmd.Context(), asJSON, watch, time.Duration(wait))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on and print the list anew whenever it changes")
-	cmd.Flags().Var(&wait, "wait", "how long to look for others")
+	cmd.Flags().Var(&wait, "wait", "look for others for at most `DURATION`")
 	return cmd
 }
 
 // peers runs a node that nobody sees. Where the folder's own node runs
 // already, it does so under a key made for this one run.
-func (p *program) peers(ctx context.Context, asJSON, watch bool, wait time.Duration) error {
+func (p *program) peers(ctx context.Context, asJSON, watch bool, wait time.Duration) (err error) {
 	folder, err := p.folder()
 	if err != nil {
 		return err
@@ -46,7 +48,8 @@ func (p *program) peers(ctx context.Context, asJSON, watch bool, wait time.Durat
 	if err != nil {
 		return err
 	}
-	switch unlock, err := folder.Lock(); {
+	unlock, err := folder.Lock()
+	switch {
 	case errors.Is(err, identity.ErrInUse):
 		if cfg.Key, _, err = identity.Ephemeral(); err != nil {
 			return err
@@ -55,8 +58,13 @@ func (p *program) peers(ctx context.Context, asJSON, watch bool, wait time.Durat
 	case err != nil:
 		return err
 	default:
-		defer unlock()
+		defer func() { err = errors.Join(err, unlock()) }()
 	}
+	return p.look(ctx, cfg, asJSON, watch, wait)
+}
+
+// look starts the node and prints who is online.
+func (p *program) look(ctx context.Context, cfg node.Config, asJSON, watch bool, wait time.Duration) error {
 	cfg.Invisible = true
 	n, err := node.Start(ctx, cfg) // it dials only, unless --listen says otherwise
 	if err != nil {

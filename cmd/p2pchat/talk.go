@@ -27,7 +27,7 @@ func (t *talkFlags) add(cmd *cobra.Command) {
 	t.wait = waitFlag(10 * time.Second)
 	cmd.Flags().BoolVar(&t.json, "json", false, "print every event as one JSON object a line")
 	cmd.Flags().BoolVar(&t.follow, "follow", false, "stay after the end of the input, until interrupted")
-	cmd.Flags().Var(&t.wait, "wait", "at the end of the input, how long to wait until everything is handed over")
+	cmd.Flags().Var(&t.wait, "wait", "at the end of the input, wait at most `DURATION` until everything is handed over")
 }
 
 // A running node, with the folder it runs on.
@@ -130,6 +130,8 @@ func outcome(interrupted bool, conv chat.Conversation, res line.Result) error {
 			"it must be running, and share a seed or a local network with you; --wait 1m looks longer")
 	case conv.IsDirect() && !res.Connected:
 		return fail(codeFailure, join(left, fmt.Sprintf("peer %s did not answer", conv.Peer)), "--wait 1m tries longer")
+	case left != "" && res.Over:
+		return fail(codeFailure, left+": the other side left before", "")
 	case left != "" && !res.Connected:
 		return fail(codeFailure, left+": nobody else was there", "--wait 1m waits longer for somebody")
 	case left != "":

@@ -71,22 +71,24 @@ func (l *lineReader) next() ([]byte, error) {
 	size := 0
 	for {
 		part, err := l.r.ReadSlice('\n')
+		more := errors.Is(err, bufio.ErrBufferFull)
+		if err != nil && !more && (size+len(part) == 0 || !errors.Is(err, io.EOF)) {
+			return nil, err
+		}
+		if !more {
+			part = bytes.TrimSuffix(part, []byte("\n"))
+		}
 		size += len(part)
-		if len(line) <= maxLine+2 { // 2 for the line's end
+		if len(line) <= maxLine {
 			line = append(line, part...)
 		}
 		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
+		case more:
 			continue
-		case err != nil && (size == 0 || !errors.Is(err, io.EOF)):
-			return nil, err
-		}
-		kept := len(line)
-		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-		if size -= kept - len(line); size > maxLine {
+		case size > maxLine:
 			return nil, tooLong(size)
 		}
-		return line, nil
+		return bytes.TrimSuffix(line, []byte("\r")), nil
 	}
 }
 

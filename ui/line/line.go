@@ -78,6 +78,8 @@ type Result struct {
 	Unread bool
 	// Connected is set when somebody else was there at any time.
 	Connected bool
+	// Over is set when the other side of a private talk said goodbye or refused.
+	Over bool
 	// NotFound is set when nobody knew where the peer of a private talk is.
 	NotFound bool
 	// Refused is set when the other side refused, for Reason.

@@ -31,23 +31,32 @@ func newNames(self chat.PeerID, nick chat.Text, known []Person) *names {
 
 // show returns how to write a peer: one word, in which nothing can hurt.
 func (n *names) show(p chat.PeerID, nick chat.Text) string {
-	name := word(nick)
-	if name != "" {
-		switch look := looks(name); {
-		case n.shared[look]:
-		case n.claim(look, p):
-			return name
-		case n.owners[look] != (chat.PeerID{}):
-			n.shared[look] = true
-		}
+	name, id := word(nick), p.String()
+	if name == "" {
+		n.alone(looks(p.Short()), p) // nor may a nick be what such a peer is called by
+	} else if n.alone(looks(name), p) {
+		return name
 	}
-	id := p.String()
 	for _, length := range [...]int{6, 12} { // who made a key with the same end gets more of it
 		if long := name + "~" + id[len(id)-length:]; n.claim(looks(name)+long[len(name):], p) {
 			return long
 		}
 	}
 	return name + "~" + id
+}
+
+// alone reports whether p alone uses a name, and remembers if it does not.
+func (n *names) alone(look string, p chat.PeerID) bool {
+	if n.shared[look] {
+		return false
+	}
+	if n.claim(look, p) {
+		return true
+	}
+	if n.owners[look] != (chat.PeerID{}) {
+		n.shared[look] = true
+	}
+	return false
 }
 
 // claim reports whether a written name is p's, which it may become.

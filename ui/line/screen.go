@@ -14,6 +14,9 @@ const (
 	// queuedFor is how long messages may wait for somebody to come before the
 	// person is told.
 	queuedFor = 1500 * time.Millisecond
+	// idle is when to look again if nothing waits for time to pass: in effect
+	// never.
+	idle = time.Hour
 	// maxQueued bounds the own messages whose way out the screen follows.
 	maxQueued = 1 << 20
 	// writeSize is how many bytes are gathered before they are written.
@@ -31,6 +34,7 @@ type screen struct {
 	setMet, setOver context.CancelFunc
 
 	// owned by follow:
+	hold     *hold
 	pending  []chunk // what is to be written, in this order
 	size     int     // bytes in pending
 	names    *names
@@ -54,6 +58,7 @@ func newScreen(cfg Config) *screen {
 	s := &screen{
 		cfg:    cfg,
 		asks:   make(chan func()),
+		hold:   newHold(),
 		names:  newNames(cfg.Chat.Self(), cfg.Name, cfg.Known),
 		here:   make(map[chat.PeerID]chat.Text),
 		queued: make(map[chat.MessageID]struct{}),
@@ -76,26 +81,30 @@ func (s *screen) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	batches, rest := make(chan []chat.Event), make(chan pumped, 1)
 	go func() { rest <- s.pump(ctx, batches) }()
-	look := time.NewTicker(queuedFor / 2)
+	look := time.NewTimer(idle)
 	defer look.Stop()
 	for {
+		look.Reset(time.Until(s.next(time.Now())))
 		var err error
 		select {
 		case evs := <-batches:
-			err = s.show(evs)
+			err = s.offer(evs)
 		case f := <-s.asks:
 			f()
 			err = s.flush()
 		case now := <-look.C:
 			s.remind(now)
-			err = s.flush()
+			err = s.show(s.hold.due(now))
 		case p := <-rest:
 			cancel()
 			if p.err != nil {
 				return fmt.Errorf("wait for events: %w", p.err)
 			}
 			last, _ := s.cfg.Events.Next(ctx)
-			return s.show(append(p.evs, last...))
+			if err := s.offer(append(p.evs, last...)); err != nil {
+				return err
+			}
+			return s.show(s.hold.release())
 		}
 		if err != nil {
 			cancel()
@@ -103,6 +112,18 @@ func (s *screen) follow(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// next is when something that waits will have waited long enough.
+func (s *screen) next(now time.Time) time.Time {
+	at := now.Add(idle)
+	if len(s.hold.events) > 0 {
+		at = s.hold.until
+	}
+	if s.reminds() && s.since.Add(queuedFor).Before(at) {
+		at = s.since.Add(queuedFor)
+	}
+	return at
 }
 
 // A pumped is how pump ended: with events that nobody took, or why there are no
@@ -130,8 +151,27 @@ func (s *screen) pump(ctx context.Context, batches chan<- []chat.Event) pumped {
 	return pumped{}
 }
 
-// show prints events.
+// offer shows events as soon as their authors have names.
+func (s *screen) offer(evs []chat.Event) error {
+	now := time.Now()
+	for _, ev := range evs {
+		if err := s.print(s.hold.add(now, ev)); err != nil {
+			return err
+		}
+	}
+	return s.flush()
+}
+
+// show prints events and sees to it that they are seen.
 func (s *screen) show(evs []chat.Event) error {
+	if err := s.print(evs); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
+// print puts events into what is to be written.
+func (s *screen) print(evs []chat.Event) error {
 	for _, ev := range evs {
 		s.note(ev)
 		if s.cfg.JSON {
@@ -145,7 +185,7 @@ func (s *screen) show(evs []chat.Event) error {
 			}
 		}
 	}
-	return s.flush()
+	return nil
 }
 
 // object queues the JSON form of an event.
@@ -220,6 +260,7 @@ func (s *screen) noteDelivery(d chat.Delivery) {
 // report adds what the screen knows to the result, after follow has ended.
 func (s *screen) report(res *Result) {
 	res.Connected = s.met.Err() != nil
+	res.Over = s.over.Err() != nil
 	res.NotFound = s.notFound && !res.Connected
 	res.Refused, res.Reason = s.refused, s.reason
 }
@@ -352,9 +393,12 @@ func (s *screen) notice(n chat.Notice) {
 	}
 }
 
+// reminds reports whether messages wait that the person was not told of.
+func (s *screen) reminds() bool { return !s.cfg.JSON && !s.told && len(s.queued) > 0 }
+
 // remind tells once that messages wait for somebody to come.
 func (s *screen) remind(now time.Time) {
-	if s.cfg.JSON || s.told || len(s.queued) == 0 || now.Sub(s.since) < queuedFor {
+	if !s.reminds() || now.Sub(s.since) < queuedFor {
 		return
 	}
 	s.told = true
@@ -362,6 +406,13 @@ func (s *screen) remind(now time.Time) {
 		s.say("1 message waits for somebody to come, and then goes out by itself")
 	} else {
 		s.say("%d messages wait for somebody to come, and then go out by themselves", len(s.queued))
+	}
+}
+
+// waits says why the program does not end though its input has.
+func (s *screen) waits() {
+	if !s.cfg.JSON {
+		s.say("waiting until all is handed over, at most %s; interrupt to leave at once", s.cfg.wait())
 	}
 }
 

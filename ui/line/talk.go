@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
 )
@@ -30,6 +31,7 @@ func (t *talk) run(ctx context.Context) error {
 	live, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if !t.cfg.Follow {
+		//nolint:contextcheck // over is an event that looks like a context; ctx has no part in it
 		defer context.AfterFunc(t.screen.over, cancel)()
 	}
 	switch err := t.send(live); {
@@ -48,7 +50,7 @@ func (t *talk) run(ctx context.Context) error {
 		return nil
 	case errors.Is(err, errStalled):
 		t.res.Unread = true
-		return t.count(live)
+		return t.countNow(live)
 	case errors.Is(err, errLeft):
 		return t.count(live)
 	default:
@@ -156,6 +158,7 @@ func (t *talk) who(ctx context.Context) error {
 func (t *talk) handOver(live context.Context) error {
 	ctx, cancel := context.WithTimeout(live, t.cfg.wait())
 	defer cancel()
+	defer time.AfterFunc(queuedFor, func() { t.screen.ask(ctx, t.screen.waits) }).Stop()
 	if t.cfg.Conversation.IsDirect() {
 		select {
 		case <-t.screen.met.Done():
@@ -177,10 +180,15 @@ func (t *talk) count(ctx context.Context) (err error) {
 	return err
 }
 
-// interrupted notes what is not handed over when the user ends the talk.
-func (t *talk) interrupted(ctx context.Context) error {
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastGrace)
+// countNow notes what is not handed over.
+func (t *talk) countNow(ctx context.Context) error {
+	grace, cancel := context.WithTimeout(ctx, lastGrace)
 	defer cancel()
-	_ = t.count(grace) // the interruption is what ends the talk
+	return t.count(grace)
+}
+
+// interrupted does so when the user ends the talk, which is what ends it.
+func (t *talk) interrupted(ctx context.Context) error {
+	_ = t.countNow(context.WithoutCancel(ctx))
 	return ctx.Err()
 }
