@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -244,6 +245,36 @@ func TestBlockedPeer(t *testing.T) {
 			n, ok := ev.(chat.Notice)
 			return ok && n.Code == chat.NoticeUnreachable && n.Conversation == chat.With(alice.Self())
 		})
+	})
+}
+
+// TestBlockedWhileConnected: whom we block later is refused on the connection
+// that still stands.
+func TestBlockedWhileConnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var blocked atomic.Bool
+		w := newWorld(t, 10*time.Millisecond)
+		w.seed()
+		bob := w.person("bob")
+		alice := w.with(Config{Seeds: w.seeds, Blocked: func(p chat.PeerID) bool { return blocked.Load() && p == bob.Self() }}, "alice")
+		alice.join("lobby")
+		bob.join("lobby")
+		alice.wantMember(5*time.Second, lobby(), bob, true)
+		blocked.Store(true)
+		if err := bob.Dial(t.Context(), alice.Self()); err != nil {
+			t.Fatal(err)
+		}
+		bob.tell(chat.With(alice.Self()), "let me in")
+		bob.want(5*time.Second, "refusal", func(ev chat.Event) bool {
+			e, ok := ev.(chat.Ended)
+			return ok && e.Refused
+		})
+		if alice.saw("let me in") {
+			t.Error("a blocked peer was heard")
+		}
+		if _, err := bob.catchup.Run(t.Context(), alice.Self(), lobby().ID(bob.Self())); !errors.Is(err, chat.ErrRefused) {
+			t.Errorf("a blocked peer was let at the log: %v", err)
+		}
 	})
 }
 

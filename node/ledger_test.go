@@ -319,24 +319,28 @@ func TestLedgerIsBounded(t *testing.T) {
 // heads still tell who holds ours, and memory stays bounded.
 func TestLedgerForgetsOldReach(t *testing.T) {
 	l := newLedger()
-	me, bob := peerID(1), peerID(2)
+	me, bob, carol, dave := peerID(1), peerID(2), peerID(3), peerID(4)
 	l.add(bare(1, me), true)
 	l.add(bare(2, bob, segID(1)), false)
-	last := 2
+	l.add(bare(3, carol, segID(1)), false)
+	// Two lines that never meet, so that each outlives the other's turn.
+	last := 3
 	for range 3 * maxReach {
-		l.add(bare(last+1, bob, segID(last)), false)
 		last++
+		l.add(bare(last, []chat.PeerID{bob, carol}[last%2], segID(last-2)), false)
 	}
 	if n := len(l.reach) + len(l.older); n > 2*maxReach {
 		t.Fatalf("%d entries, want at most %d", n, 2*maxReach)
 	}
-	l.heads(peerID(3), []chat.SegmentID{segID(2)}) // too old to be known
-	if got := l.find(segID(1)).heldBy; got != 1 {
-		t.Errorf("held by %d, want bob only", got)
-	}
-	l.heads(peerID(3), []chat.SegmentID{segID(last)})
+	l.heads(dave, []chat.SegmentID{segID(2)}) // too old to be known
 	if got := l.find(segID(1)).heldBy; got != 2 {
-		t.Errorf("held by %d, want 2", got)
+		t.Errorf("held by %d, want bob and carol only", got)
+	}
+	for i, id := range []chat.SegmentID{segID(last), segID(last - 1)} {
+		l.heads(peerID(10+i), []chat.SegmentID{id})
+		if got := l.find(segID(1)).heldBy; got != 3+i {
+			t.Errorf("held by %d, want %d", got, 3+i)
+		}
 	}
 }
 

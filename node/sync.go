@@ -100,7 +100,9 @@ func (s *syncer) finished(p chat.PeerID, now time.Time, err error) {
 }
 
 // peersChanged compares who is connected with the last look. A newcomer asks
-// the first few members it meets; an old member who was gone is asked again.
+// the first few members it meets at once. Any other two who meet, for the first
+// time or again, compare as well, for each may come from a part of the room that
+// was cut off; one of the two sees to it.
 func (c *conversation) peersChanged() {
 	now := c.link.connected()
 	if len(now) == 0 {
@@ -115,8 +117,11 @@ func (c *conversation) peersChanged() {
 		if l, ok := c.link.(*roomLink); ok && l.roster[p].Online {
 			l.met(p)
 		}
-		if c.syncer.done+len(c.syncer.running)+len(c.syncer.wanted) < firstRuns || c.ledger.holds[p] > 0 {
+		switch {
+		case c.syncer.done+len(c.syncer.running)+len(c.syncer.wanted) < firstRuns:
 			c.syncer.want(p)
+		case c.node.self.Compare(p) < 0:
+			c.syncer.wantSoon(p, time.Now())
 		}
 	}
 	c.syncer.met = fresh

@@ -64,7 +64,7 @@ func TestFreshJoins(t *testing.T) {
 	each := *waveSize
 	waves := cmp.Or(*joins, scaled(200, 20)) / each
 	const standing = 5
-	const warmAllowed, coldAllowed = time.Second, 3 * time.Second
+	const warmAllowed, coldAllowed = time.Second, 5 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 50*time.Millisecond)
 		w.seed()
