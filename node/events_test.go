@@ -52,7 +52,9 @@ func TestEventsInOneOrderForAll(t *testing.T) {
 			t.Fatalf("event %d: one reader got %s, the other %s", i, a, seen[1][i])
 		}
 		var n int
-		fmt.Sscan(a, &n)
+		if _, err := fmt.Sscan(a, &n); err != nil {
+			t.Fatal(err)
+		}
 		if w := n / each; n%each != next[w] {
 			t.Fatalf("writer %d: event %d came in place of %d", w, n%each, next[w])
 		} else {
@@ -103,8 +105,8 @@ func TestNextWaits(t *testing.T) {
 		}()
 		synctest.Wait()
 		select {
-		case <-got:
-			t.Fatal("Next returned with nothing to tell")
+		case err := <-got:
+			t.Fatalf("Next returned %v with nothing to tell", err)
 		default:
 		}
 		f.publish(numbered(1, 1)...)
