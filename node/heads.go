@@ -7,6 +7,10 @@ import (
 	"github.com/p2pchat/p2pchat/chat"
 )
 
+// maxHeadsKept bounds them: who names no parents makes a head of every segment.
+// The oldest are forgotten, which costs nothing: only the newest are ever named.
+const maxHeadsKept = 1024
+
 // heads are the shown segments that no other shown one names as parent. All
 // their ancestors are shown too, or known not to be had: this is what a beacon
 // may claim, and what a new segment has for parents. The zero value is ready;
@@ -28,6 +32,15 @@ func (h *heads) add(s *chat.Segment) {
 	}
 	h.set[s.ID] = s.Key()
 	h.latest = max(h.latest, s.End())
+	if len(h.set) > maxHeadsKept {
+		oldest := s.Key()
+		for _, k := range h.set {
+			if k.Compare(oldest) < 0 {
+				oldest = k
+			}
+		}
+		delete(h.set, oldest.ID)
+	}
 }
 
 // newest returns up to limit heads, the newest first.

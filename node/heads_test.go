@@ -66,3 +66,21 @@ func TestHeadsCountEveryMessage(t *testing.T) {
 		t.Error("an older segment turned the clock back")
 	}
 }
+
+// TestHeadsAreBounded: who names no parents makes heads without end.
+func TestHeadsAreBounded(t *testing.T) {
+	var h heads
+	const n = 5 * maxHeadsKept
+	for i := range n {
+		h.add(bare(i+1, peerID(1)))
+	}
+	if len(h.set) != maxHeadsKept {
+		t.Errorf("%d heads are kept, want %d", len(h.set), maxHeadsKept)
+	}
+	got := h.newest(chat.MaxParents)
+	for i, id := range got {
+		if id != segID(n-i) {
+			t.Fatalf("newest heads %v", numbers(got))
+		}
+	}
+}

@@ -413,7 +413,10 @@ func (n *Node) Settle(ctx context.Context, conv chat.Conversation) (left int, er
 	count := make(chan int, 1)
 	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if c.call(ask, func() { count <- c.unsettled() }) == nil {
+	if c.call(ask, func() {
+		c.settling = slices.DeleteFunc(c.settling, func(o *settling) bool { return o == w })
+		count <- c.unsettled()
+	}) == nil {
 		left = <-count
 	}
 	return left, err
