@@ -22,9 +22,8 @@ const (
 	// however often seeds come back or addresses change.
 	announceGap = 2 * time.Second
 
-	// announceAfter lets the first look-up of a room be asked before its first
-	// announcement, and announceSelfAfter both of them before our own.
-	announceAfter     = 10 * time.Millisecond
+	// announceSelfAfter lets the look-up and the announcement of a room pass
+	// before our own.
 	announceSelfAfter = time.Second
 	// maxAnnounceRetry is the longest pause after a failed announcement.
 	maxAnnounceRetry = time.Minute

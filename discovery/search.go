@@ -88,7 +88,7 @@ func (s *Service) SeekAfter(after time.Duration, conv chat.ConversationID, conne
 		hurry:     make(chan struct{}, 1),
 		alone:     make(chan struct{}, 1),
 	}
-	q.announcer = newAnnouncer(s, q.key, announceAfter)
+	q.announcer = newAnnouncer(s, q.key, 0)
 	q.burst = newBurst(s.dials, connected, q.reached)
 	if !s.addSearch(q, func() { q.run(ctx, after) }) {
 		cancel()
