@@ -78,7 +78,6 @@ const (
 	NoticeClock       NoticeCode = "clock"       // our clock is off
 	NoticeFailed      NoticeCode = "failed"      // messages were not accepted
 	NoticeMissed      NoticeCode = "missed"      // a slow face lost events
-	NoticeNetwork     NoticeCode = "network"     // how the network is
 )
 
 // A Notice is about the state of things, in our own words.

@@ -13,7 +13,7 @@ import (
 
 func numbered(from, n int) (evs []chat.Event) {
 	for i := range n {
-		evs = append(evs, chat.Notice{Code: chat.NoticeNetwork, Text: fmt.Sprint(from + i)})
+		evs = append(evs, chat.Notice{Code: chat.NoticeSeedBack, Text: fmt.Sprint(from + i)})
 	}
 	return evs
 }

@@ -273,7 +273,7 @@ func checkHostile(t testing.TB, s string, text chat.Text, which int) {
 		chat.Member{Conversation: lobby(), Peer: bob, Nick: nick("x"), Online: true},
 		chat.Delivery{Conversation: lobby(), State: chat.Failed, Reason: s},
 		chat.Notice{Conversation: lobby(), Code: chat.NoticeUnreachable, Text: s, Detail: s},
-		chat.Notice{Code: chat.NoticeNetwork, Text: s, Detail: s},
+		chat.Notice{Code: chat.NoticeSeedBack, Text: s, Detail: s},
 		chat.Ended{Conversation: private, Refused: true, Reason: s},
 	}
 	out, errs := played(t, Config{Verbose: which%2 == 0, In: strings.NewReader("/" + s + "\n/nick " + s + "\n/who\n")}, evs...)
