@@ -180,7 +180,6 @@ func (s *Service) Send(ctx context.Context, p chat.PeerID, seg *chat.Segment) er
 		return fmt.Errorf("send to %s: %w", p, chat.ErrClosed)
 	}
 	taken := false
-	//nolint:contextcheck // the attempts to connect outlive this call
 	if !t.ask(func() { taken = t.enqueue(seg) }) || !taken {
 		return fmt.Errorf("send to %s: %w", p, chat.ErrClosed)
 	}

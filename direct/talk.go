@@ -359,7 +359,6 @@ func (t *talk) connect() {
 	t.wg.Go(func() {
 		defer cancel()
 		st, err := t.dial(ctx)
-		//nolint:contextcheck // the next attempt is not bounded by this one
 		if !t.post(func() { t.dialled(attempt, st, err) }) && st != nil {
 			_ = st.Reset()
 		}

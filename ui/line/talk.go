@@ -31,7 +31,6 @@ func (t *talk) run(ctx context.Context) error {
 	live, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if !t.cfg.Follow {
-		//nolint:contextcheck // over is an event that looks like a context; ctx has no part in it
 		defer context.AfterFunc(t.screen.over, cancel)()
 	}
 	switch err := t.send(live); {
