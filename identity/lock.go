@@ -101,7 +101,6 @@ func holder(path string) string {
 
 // edit runs change while no other goroutine or process changes the folder's
 // files. It must not be nested.
-//
 func (f *Folder) edit(change func() error) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), editWait)
 	defer cancel()
