@@ -48,6 +48,7 @@ func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
 			c.try(func() { c.receive(from, s) })
 		},
 		Beacon: func(b *chat.Beacon) {
+			n.meet(b)
 			later(func() { c.hear(b.Author, b.Sent, b.Heads) })
 		},
 		Member: func(m rooms.Member) { later(func() { l.member(m) }) },

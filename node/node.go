@@ -241,6 +241,14 @@ func (n *Node) learn(p chat.PeerID, nick chat.Text) {
 	}
 }
 
+// meet remembers the nick of somebody of whom we know none. Whoever wrote a line
+// and left may never be in a roster of ours: their last beacon names them.
+func (n *Node) meet(b *chat.Beacon) {
+	if b.Author != n.self && n.Name(b.Author).Empty() {
+		n.learn(b.Author, b.Nick)
+	}
+}
+
 // Name is how a peer is shown: the user's own name for it, else its nickname,
 // else nothing.
 func (n *Node) Name(p chat.PeerID) chat.Text {

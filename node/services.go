@@ -140,6 +140,7 @@ func (n *Node) knownBeacon(id chat.ConversationID, envelope []byte) bool {
 
 func (n *Node) hearBeacon(_ chat.PeerID, b *chat.Beacon) {
 	if l := n.roomOf(b.Conversation); l != nil && b.Author != n.self {
+		n.meet(b) // at once: messages of theirs may follow
 		l.room.Hear(b)
 	}
 }

@@ -655,8 +655,9 @@ func (r *Room) Beacon() []byte {
 	return nil
 }
 
-// Beacons returns our own beacon, as Beacon does, and the newest of each member
-// online, those heard last first: at most MaxBeacons envelopes.
+// Beacons returns our own beacon, as Beacon does, the newest of each member
+// online, those heard last first, and the last of those who left lately: at most
+// MaxBeacons envelopes.
 func (r *Room) Beacons() [][]byte {
 	var out [][]byte
 	if own := r.Beacon(); own != nil {

@@ -38,6 +38,10 @@ const (
 	// clockSlack is how far ahead of ours a clock may be that we call right.
 	clockSlack = 2 * time.Minute
 
+	// leftFor is how long the last beacon of somebody who left is passed on to
+	// those we meet: they may have got the message and missed its author's name.
+	leftFor = 10 * time.Minute
+
 	// awayIntervals is how many intervals a member may be silent, and awayGrace
 	// what is allowed on top: the 20 % of jitter, and the way through the room.
 	awayIntervals = 3
@@ -78,10 +82,11 @@ type roster struct {
 type entry struct {
 	Member
 	sent      time.Time // the author's clock in the newest beacon
-	envelope  []byte    // that beacon; nil if not online
+	envelope  []byte    // that beacon; nil if not online, and leftFor over
 	connected bool      // is a topic peer of ours now
 	lost      bool      // was one when last heard
-	deadline  time.Time // away, or forgotten, from then on
+	deadline  time.Time // away, or not passed on, or forgotten, from then on
+	forget    time.Time // if not online and envelope is set: when to forget it all
 	quota     bucket
 }
 
@@ -193,8 +198,13 @@ func (r *roster) drop(e *entry) {
 		e.Online = false
 		r.online--
 	}
-	e.envelope, e.Heads = nil, nil
+	e.Heads = nil
 	e.deadline = e.sent.Add(maxBeaconSkew + time.Second) // no replay is fresh then
+	if soon := e.Heard.Add(leftFor); soon.Before(e.deadline) {
+		e.forget, e.deadline = e.deadline, soon
+	} else {
+		e.envelope = nil
+	}
 }
 
 // room reports whether one more member fits.
@@ -251,6 +261,8 @@ func (r *roster) sweep(now time.Time) (gone []Member) {
 		case e.Online:
 			r.drop(e)
 			gone = append(gone, e.Member)
+		case e.envelope != nil:
+			e.envelope, e.deadline = nil, e.forget
 		default:
 			delete(r.members, p)
 			continue
@@ -309,16 +321,22 @@ func (r *roster) knows(author chat.PeerID, envelope []byte) bool {
 	return e != nil && e.envelope != nil && bytes.Equal(e.envelope, envelope)
 }
 
-// envelopes returns the newest beacons of up to limit members online, those
-// heard last first.
+// envelopes returns up to limit of the newest beacons: of the members online,
+// those heard last first, then of those who left lately.
 func (r *roster) envelopes(limit int) [][]byte {
 	var on []*entry
 	for _, e := range r.members {
-		if e.Online {
+		if e.envelope != nil {
 			on = append(on, e)
 		}
 	}
 	slices.SortFunc(on, func(a, b *entry) int {
+		if a.Online != b.Online {
+			if a.Online {
+				return -1
+			}
+			return 1
+		}
 		if c := b.Heard.Compare(a.Heard); c != 0 {
 			return c
 		}

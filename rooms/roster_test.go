@@ -335,3 +335,36 @@ func TestEnvelopes(t *testing.T) {
 		t.Fatalf("beacons of %q, want those heard last and online: 532", got)
 	}
 }
+
+// Who got a message of somebody who left at once learns the author's name from
+// others, but not for ever.
+func TestBeaconsOfThoseWhoLeft(t *testing.T) {
+	r := newRoster(id(0))
+	for i := 1; i <= 3; i++ {
+		r.hear(at(time.Duration(i)*time.Second), beacon(i, time.Duration(i)*time.Second))
+	}
+	gone := beacon(2, 10*time.Second, leaving)
+	r.hear(at(10*time.Second), gone)
+	names := func() (got string) {
+		for _, e := range r.envelopes(10) {
+			got += string('0' + e[0])
+		}
+		return got
+	}
+	if got := names(); got != "312" {
+		t.Fatalf("beacons of %q, want those online first: 312", got)
+	}
+	if !r.knows(gone.Author, gone.Envelope) {
+		t.Error("the last beacon of who left would be verified once more")
+	}
+	r.connect(at(10*time.Second), id(1), true) // so that they do not fall silent
+	r.connect(at(10*time.Second), id(3), true)
+	r.sweep(at(10*time.Second + leftFor))
+	if got := names(); got != "31" {
+		t.Fatalf("beacons of %q after a while, want 31", got)
+	}
+	r.sweep(at(2 * maxBeaconSkew))
+	if len(r.members) != 2 {
+		t.Errorf("%d remembered in the end, want the 2 who are here", len(r.members))
+	}
+}
