@@ -18,26 +18,15 @@ import (
 // service is what the resource manager counts our streams under.
 const service = "p2pchat.catchup"
 
-// A Log is what a run needs of the history.
-type Log interface {
-	// Has reports whether a segment is held, or was and is pruned.
-	Has(conv chat.ConversationID, id chat.SegmentID) bool
-	// Get returns those of the segments that are held, in the order asked.
-	Get(conv chat.ConversationID, ids ...chat.SegmentID) []*chat.Segment
-	// Ascend calls fn with the places of the held segments behind from, in
-	// order, until fn returns false; the zero Bound is the beginning of all.
-	Ascend(conv chat.ConversationID, from wire.Bound, fn func(chat.OrderKey) bool)
-	// Floor is the highest place from which a segment was pruned, or zero.
-	Floor(conv chat.ConversationID) chat.OrderKey
-}
-
 // Config configures a Service. Log and Accept are required. The functions
 // are called from many goroutines at once.
 type Config struct {
 	// Log is our log of segments.
 	Log Log
 	// Accept is given verified segments, sorted by Key, and returns when they
-	// are stored. What it stores must show in Log by then.
+	// are stored. What it stores must show in Log by then. The newest batches come
+	// first, so parents often come later than their children. One run gives one
+	// batch at a time.
 	Accept func(ctx context.Context, from chat.PeerID, segs []*chat.Segment) error
 	// Serve says whether a peer may catch up on a conversation with us now. If
 	// nil, nobody may.
@@ -55,10 +44,10 @@ type Config struct {
 	// HearBeacon is given each other verified beacon, and whom it came from, who need
 	// not be its author. It may be nil.
 	HearBeacon func(from chat.PeerID, b *chat.Beacon)
-	// NewestFirst fetches what is newest first, and while older ranges are still
-	// compared: good for a screen, if Accept stores segments whose parents come
-	// later. Otherwise parents come before their children.
-	NewestFirst bool
+	// Progress is told, each time Accept took a batch in a run that we called, how
+	// many segments the run has fetched, and about how many it will: 1,200 of about
+	// 98,000. It must not wait. It may be nil.
+	Progress func(conv chat.ConversationID, from chat.PeerID, fetched, needed int)
 	// Logger receives debug records. If nil, they are dropped.
 	Logger *slog.Logger
 }
@@ -108,6 +97,8 @@ type Service struct {
 	cfg  Config
 	lim  limits
 	runs *runs
+	// claims keeps runs of one conversation from fetching the same.
+	claims *claims
 	// ctx ends when Close begins.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -117,7 +108,7 @@ type Service struct {
 func New(h corehost.Host, cfg Config) *Service { return newService(h, cfg, defaultLimits()) }
 
 func newService(h corehost.Host, cfg Config, lim limits) *Service {
-	s := &Service{host: h, cfg: cfg, lim: lim, runs: newRuns(lim)}
+	s := &Service{host: h, cfg: cfg, lim: lim, runs: newRuns(lim), claims: newClaims()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	h.SetStreamHandler(wire.CatchupProtocol, s.handle)
 	return s
@@ -133,25 +124,25 @@ func (s *Service) Close() error {
 }
 
 // call opens a stream to p.
-func (s *Service) call(ctx context.Context, p chat.PeerID, keys int) (*exchange, error) {
+func (s *Service) call(ctx context.Context, p chat.PeerID) (*exchange, error) {
 	st, err := s.host.NewStream(network.WithAllowLimitedConn(ctx, "catchup"), p.Libp2p(), wire.CatchupProtocol)
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	if err := prepare(st, keys); err != nil {
+	if err := prepare(st, callMemory); err != nil {
 		_ = st.Reset()
 		return nil, err
 	}
 	return newExchange(st, s.lim), nil
 }
 
-// prepare counts a stream, and what a run over so many keys holds, with the
-// resource manager, which gives it all back when the stream ends.
-func prepare(st network.Stream, keys int) error {
+// prepare counts a stream, and what a run holds, with the resource manager, which
+// gives it all back when the stream ends.
+func prepare(st network.Stream, memory int) error {
 	if err := st.Scope().SetService(service); err != nil {
 		return fmt.Errorf("reserve: %w", err)
 	}
-	if err := st.Scope().ReserveMemory(runMemory+keyMemory*keys, network.ReservationPriorityMedium); err != nil {
+	if err := st.Scope().ReserveMemory(memory, network.ReservationPriorityMedium); err != nil {
 		return fmt.Errorf("reserve memory: %w", err)
 	}
 	return nil
@@ -170,7 +161,7 @@ func closeStream(st network.Stream, err error) {
 // handle is the stream handler: libp2p runs it in a goroutine of its own.
 func (s *Service) handle(st network.Stream) {
 	x := newExchange(st, s.lim) // reads no frame beyond wire.MaxFrame
-	if err := errors.Join(st.SetDeadline(x.deadline()), prepare(st, 0)); err != nil {
+	if err := errors.Join(st.SetDeadline(x.deadline()), prepare(st, runMemory)); err != nil {
 		_ = st.Reset()
 		return
 	}

@@ -1,6 +1,7 @@
 package catchup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,8 @@ var (
 	// ours. It comes with chat.ErrRefused.
 	ErrBusy = errors.New("busy")
 
+	// errSlow ends a run with a partner that only drips.
+	errSlow = errors.New("the partner answers too slowly")
 	// errEnough ends a run that reached its limit of bytes.
 	errEnough = errors.New("limit of one run reached")
 )
@@ -117,7 +120,7 @@ func unexpected(f wire.CatchupFrame) error {
 // sendSegments writes those of the segments that the log holds, in that order,
 // as far as the run's limit of bytes allows, and says how many. The last frame
 // is marked.
-func (x *exchange) sendSegments(log Log, conv chat.ConversationID, ids []chat.SegmentID) (sent int, err error) {
+func (x *exchange) sendSegments(ctx context.Context, log Log, conv chat.ConversationID, ids []chat.SegmentID) (sent int, err error) {
 	var f wire.Segments
 	size := 0
 	flush := func(last bool) error {
@@ -129,7 +132,11 @@ func (x *exchange) sendSegments(log Log, conv chat.ConversationID, ids []chat.Se
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), getBatch)
-		for _, s := range log.Get(conv, ids[:n]...) {
+		segs, err := log.Get(ctx, conv, ids[:n]...)
+		if err != nil {
+			return sent, fmt.Errorf("read segments from the log: %w", err)
+		}
+		for _, s := range segs {
 			if x.out+int64(size+len(s.Envelope))+wire.MaxFrame > x.lim.bytes {
 				return sent, flush(true)
 			}

@@ -21,17 +21,29 @@ const (
 	// slowestLink is the bytes per second that a link should carry: a frame has
 	// frameTime, and as long as what was written before it takes.
 	slowestLink = 4 << 10
+	// slowestAnswer is the bytes per second that a partner must deliver on the
+	// whole, and patience what it may take longer than that.
+	slowestAnswer = 1 << 10
+	patience      = 20 * time.Second
 	// batchBytes and batchSegments are how much is collected before it is given
 	// to Accept.
 	batchBytes    = 256 << 10
 	batchSegments = 512
 	// getBatch is how many segments are taken from the log at a time.
 	getBatch = 64
-	// runMemory is what a run may hold beside the places of its log: frames in
-	// and out, a batch, questions.
-	runMemory = 768 << 10
-	// keyMemory is what each place of the log costs a run.
-	keyMemory = 48
+	// ordersAhead is how many questions for segments are under way at once: the
+	// answer to the second begins when that to the first ends.
+	ordersAhead = 2
+	// rangesAhead is how many questions about ranges are.
+	rangesAhead = 2
+	// runMemory is what a run may hold when we are called: frames in and out, a
+	// batch, questions. callMemory is the same when we call, with three batches
+	// and what is known to differ.
+	runMemory  = 768 << 10
+	callMemory = 2 << 20
+	// maxHeld is what we believe of how many segments another holds; it is only
+	// shown.
+	maxHeld = 1 << 30
 )
 
 // limits bound what runs may cost. Only tests change them.
@@ -54,6 +66,12 @@ type limits struct {
 	rounds        int
 	itemsPerRound int
 	roundsCap     int
+	// work bounds what one run makes either side read and hash of its own log, in
+	// keys. The called side earns its caller so much per workEvery, and lends
+	// workBurst; beyond, it waits for its answers.
+	work      int
+	workEvery time.Duration
+	workBurst time.Duration
 	// bytes bounds what one run reads, and what it writes. A run that reaches it
 	// ends and is not complete.
 	bytes int64
@@ -76,6 +94,9 @@ func defaultLimits() limits {
 		rounds:        16,
 		itemsPerRound: 64,
 		roundsCap:     128,
+		work:          1 << 22,
+		workEvery:     5 * time.Microsecond,
+		workBurst:     4 * time.Second,
 		bytes:         64 << 20,
 		undelivered:   64,
 		frameTime:     10 * time.Second,
@@ -100,7 +121,7 @@ func (l limits) questionsFor(items, segments int) int {
 type window int
 
 const (
-	firstWindow = 128
+	firstWindow = 64
 	quickAnswer = time.Second
 	slowAnswer  = 3 * time.Second
 )

@@ -11,114 +11,124 @@ import (
 const (
 	// listMax is how many keys a range may have to be listed at once rather than
 	// split further.
-	listMax = 32
-	// splitInto is into how many ranges one that differs is split. With 16, a
-	// hundred differences among 100,000 take 11 rounds and 239 kB in place of 8
-	// and 188 kB, since frames fill up; one alone takes 3 either way.
-	splitInto = 8
-	// openMax is how many ranges of a frame are followed one by one. The oldest
-	// beyond are taken together, so that there is always room to split the
-	// newest and no exchange goes on for ever.
-	openMax = wire.MaxRanges / 2
-	// firstRange is how many of the newest keys the first frame puts into its
-	// newest range; each range before it ends firstGrowth times as far from the
-	// newest. So a difference among the newest is found in one round, in
-	// whatever number.
+	listMax = 16
+	// splitInto is into how many ranges one that differs is split. A question and
+	// its answer each do so once. With 8, a hundred differences among a million
+	// cost 123 kB in place of 107, and half the frames.
+	splitInto = 4
+	// firstRange is how many of its newest keys the called side puts into the
+	// newest range of its first answer, if the logs differ at all; each range
+	// before it ends firstGrowth times as far from the newest. So a difference
+	// among the newest is found in one round or two, in whatever number.
 	firstRange  = 8
-	firstGrowth = 4
-	// frameBytes is up to where a frame is filled; what is counted is rounded
-	// up, and wire.MaxFrame is above.
-	frameBytes = 60 << 10
-	// rangeBytes and itemBytes are the most that a range takes, its bound's
-	// prefix left out, and an item.
-	rangeBytes = 40
-	itemBytes  = 48
+	firstGrowth = 8
+	// firstList is how many keys are listed in a first answer to who has none in
+	// a range: a screen's worth, so that it is there soon on a slow link too.
+	// Each further answer may list listGrowth times as many.
+	firstList  = 128
+	listGrowth = 4
+	// askMax is how many ranges one frame of the caller asks about: so few that
+	// the answer has room to split what differs of them.
+	askMax = 128
+	// maxOpen is how many ranges a caller remembers that differ and are not asked
+	// about yet. The oldest beyond are taken together.
+	maxOpen = 4096
+	// frameWork is about how many keys are read and hashed for one frame. What is
+	// left of its ranges then waits for another.
+	frameWork = 1 << 19
+	// splitKeys is up to how many keys a range has that is split by reading its
+	// keys. Sums of a longer one cost less by the parts the log keeps.
+	splitKeys = 1024
 )
 
-// opening is the caller's first frame. It covers everything.
-func (s *set) opening() wire.Ranges {
-	b := &builder{set: s}
-	end, hi := wire.Bound{}, len(s.keys)
-	for far := firstRange; ; far *= firstGrowth {
-		lo := max(0, len(s.keys)-far)
-		b.add(b.fingerprint(end, lo, hi))
-		if lo == 0 {
+// opening is the caller's first frame. It covers everything: what it has, and
+// that it has nothing behind. So who only lacks the newest is told them at once.
+func (r *reader) opening() wire.Ranges {
+	b := &builder{reader: r}
+	end := wire.Bound{}
+	if r.n > 0 {
+		last := r.keys(r.n-1, r.n)[0]
+		end = wire.Bound{Time: last.Time + 1}
+		b.add(wire.Range{Mode: wire.RangeItems})
+	}
+	b.all(end, 0, r.n)
+	if !r.floor.IsEnd() {
+		b.add(wire.Range{End: r.floor})
+	}
+	return b.frame()
+}
+
+// question is the caller's next frame, about the newest of the open ranges, which
+// are not open then.
+func (r *reader) question(d *difference) wire.Ranges {
+	b := &builder{reader: r}
+	asked := 0
+	for ; asked < min(len(d.open), askMax) && r.work < frameWork && b.fits(splitInto+2, (splitInto+2)*len(chat.SegmentID{})); asked++ {
+		b.ask(d.open[asked])
+	}
+	d.open = d.open[asked:]
+	return b.frame()
+}
+
+// answer is what the called side says to the caller's frame number round,
+// counted from 0: nothing about ranges that are equal; what it has, or finer
+// ranges, where they are not.
+func (r *reader) answer(in wire.Ranges, round int) wire.Ranges {
+	b := newBuilder(r, in)
+	b.listing = min(firstList<<min(2*round, 16), wire.MaxItems)
+	for i, at := range r.parts(in) {
+		if b.exhausted(i) {
 			break
 		}
-		end, hi = s.bound(lo), lo
-	}
-	if !s.floor.IsEnd() {
-		b.add(wire.Range{End: s.floor})
-	}
-	return b.frame()
-}
-
-// answer is what the called side says to a frame of the caller: nothing about
-// ranges that are equal; what it has, or finer ranges, where they are not.
-func (s *set) answer(in wire.Ranges) wire.Ranges {
-	in = merge(in)
-	b := newBuilder(s, in)
-	for _, at := range s.spans(in) {
-		r, lo, hi := at.Range, at.lo, at.hi
-		b.reserve(-1, r.End)
-		switch {
-		case r.Mode == wire.RangeFingerprint && r.Fingerprint != s.fingerprint(lo, hi):
-			// Behind the caller's newest lies, as a rule, only what it lacks:
-			// list it, whatever its number.
-			b.differ(at.start, r.End, lo, hi, r.End.IsEnd())
-		case r.Mode == wire.RangeItems && !slices.Equal(s.above(r.Items), s.keys[lo:hi]):
-			b.differ(at.start, r.End, lo, hi, true)
-		default:
-			b.add(wire.Range{End: r.End})
-		}
-	}
-	return b.frame()
-}
-
-// A difference is what the caller of a run found out.
-type difference struct {
-	// need are the places of segments that we lack, in no order, possibly twice.
-	need []chat.OrderKey
-	// lacks[i] says that the other side lacks key i of the set.
-	lacks []bool
-	// items counts what was listed by both.
-	items int
-}
-
-// resolve takes the other side's answer, notes in d what it tells, and returns
-// the next frame, which is empty when nothing is left open. It fails if the
-// answer contradicts itself.
-func (s *set) resolve(in wire.Ranges, d *difference) (wire.Ranges, error) {
-	in = merge(in)
-	b := newBuilder(s, in)
-	for _, at := range s.spans(in) {
-		r, lo, hi := at.Range, at.lo, at.hi
-		b.reserve(-1, r.End)
-		if r.Mode == wire.RangeFingerprint && r.Fingerprint != s.fingerprint(lo, hi) {
-			b.differ(at.start, r.End, lo, hi, false)
-			continue
-		}
-		if r.Mode == wire.RangeItems {
-			if err := checkItems(at.start, r); err != nil {
-				return nil, err
+		b.reserve(-1, at.end)
+		switch at.mode {
+		case wire.RangeFingerprint:
+			switch {
+			case at.fingerprint == r.fingerprint(at.lo, at.hi):
+				b.skip(at.end)
+			case round == 0 && at.start.IsEnd():
+				b.differ(at, b.grow)
+			default:
+				b.differ(at, b.split)
 			}
-			d.items += len(r.Items)
-			s.compare(s.above(r.Items), lo, hi, d)
+		case wire.RangeItems:
+			if theirs := r.above(at.items); len(theirs) == at.hi-at.lo && slices.Equal(theirs, r.keys(at.lo, at.hi)) {
+				b.skip(at.end)
+			} else {
+				b.differ(at, b.list)
+			}
+		default:
+			b.skip(at.end)
 		}
-		b.add(wire.Range{End: r.End})
 	}
-	d.items += b.items
-	return b.frame(), nil
+	return b.frame()
 }
 
-// checkItems reports items that do not ascend or do not belong into their range.
-func checkItems(start wire.Bound, r wire.Range) error {
-	for i, k := range r.Items {
-		switch {
-		case k.Time == 0,
-			!start.IsEnd() && !start.After(k),
-			r.End.After(k),
-			i > 0 && r.Items[i-1].Compare(k) >= 0:
+// resolve notes in d what the other side's answer tells. It fails if the answer
+// contradicts itself.
+func (r *reader) resolve(in wire.Ranges, d *difference) error {
+	for _, at := range r.parts(in) {
+		switch at.mode {
+		case wire.RangeFingerprint:
+			// Beyond that, it is asked about rather than looked at.
+			if r.work > frameWork || at.fingerprint != r.fingerprint(at.lo, at.hi) {
+				d.reopen(at.span)
+			}
+		case wire.RangeItems:
+			if err := at.checkItems(); err != nil {
+				return err
+			}
+			d.compare(r, r.above(at.items), at.lo, at.hi)
+		}
+	}
+	d.sort()
+	return nil
+}
+
+// checkItems reports items that do not belong into their range.
+func (at *part) checkItems() error {
+	for _, k := range at.items { // the wire sees to it that they ascend
+		if k.Time == 0 || !at.start.IsEnd() && !at.start.After(k) || at.end.After(k) {
 			return fmt.Errorf("%w: segment %s listed where it cannot be", chat.ErrMalformed, k.ID)
 		}
 	}
@@ -126,175 +136,39 @@ func checkItems(start wire.Bound, r wire.Range) error {
 }
 
 // above leaves out of sorted items those before the floor.
-func (s *set) above(items []chat.OrderKey) []chat.OrderKey {
-	if s.floor.IsEnd() {
+func (r *reader) above(items []chat.OrderKey) []chat.OrderKey {
+	if r.floor.IsEnd() {
 		return items
 	}
 	i := 0
-	for i < len(items) && !s.floor.After(items[i]) {
+	for i < len(items) && !r.floor.After(items[i]) {
 		i++
 	}
 	return items[i:]
 }
 
-// compare notes what is only in theirs and what only in our keys from lo to hi.
-func (s *set) compare(theirs []chat.OrderKey, lo, hi int, d *difference) {
-	if d.lacks == nil {
-		d.lacks = make([]bool, len(s.keys))
-	}
-	for _, k := range theirs {
-		for lo < hi && s.keys[lo].Compare(k) < 0 {
-			d.lacks[lo] = true
-			lo++
-		}
-		if lo < hi && s.keys[lo] == k {
-			lo++
-			continue
-		}
-		d.need = append(d.need, k)
-	}
-	for ; lo < hi; lo++ {
-		d.lacks[lo] = true
-	}
+// A span is a piece of the order of a conversation, from start up to end.
+type span struct{ start, end wire.Bound }
+
+// A part is a range of a frame with its beginning and the keys in it.
+type part struct {
+	span
+	mode        wire.RangeMode
+	fingerprint [wire.FingerprintSize]byte
+	items       []chat.OrderKey
+	lo, hi      int
 }
 
-// merge takes the oldest ranges of a frame together where there are too many to
-// follow: as one that differs, unless there is nothing to say about any of them.
-func merge(in wire.Ranges) wire.Ranges {
-	if len(in) <= openMax {
-		return in
+// parts finds the ranges of a frame in the log, the newest first.
+func (r *reader) parts(in wire.Ranges) []part {
+	parts := make([]part, len(in))
+	at := part{}
+	for i, rg := range in {
+		// Bounds ascend, and so must what they bound.
+		at.end, at.hi = rg.End, max(at.lo, r.rank(rg.End))
+		at.mode, at.fingerprint, at.items = rg.Mode, rg.Fingerprint, rg.Items
+		parts[len(in)-1-i] = at
+		at.start, at.lo = at.end, at.hi
 	}
-	n := len(in) - openMax + 1
-	first := wire.Range{End: in[n-1].End}
-	for _, r := range in[:n] {
-		if r.Mode != wire.RangeSkip {
-			// Of all zeros: equal to no set's, so it is answered anew.
-			first.Mode = wire.RangeFingerprint
-		}
-	}
-	return append(wire.Ranges{first}, in[n:]...)
-}
-
-// A span is a range of a frame with its beginning and the keys in it.
-type span struct {
-	wire.Range
-	start  wire.Bound
-	lo, hi int
-}
-
-// spans finds the ranges of a frame in the set, the newest first.
-func (s *set) spans(in wire.Ranges) []span {
-	spans := make([]span, len(in))
-	at := span{}
-	for i, r := range in {
-		at.Range, at.hi = r, s.index(r.End)
-		spans[len(in)-1-i] = at
-		at.start, at.lo = r.End, at.hi
-	}
-	return spans
-}
-
-// A builder makes a frame, from its newest range to its oldest, and keeps it
-// within the limits of the wire. Room for one range is kept for each range that
-// is still to be answered.
-type builder struct {
-	set    *set
-	newest wire.Ranges // the newest first
-	bytes  int
-	items  int
-	// What is reserved.
-	ranges, reserved int
-}
-
-func newBuilder(s *set, in wire.Ranges) *builder {
-	b := &builder{set: s}
-	for _, r := range in {
-		b.reserve(1, r.End)
-	}
-	return b
-}
-
-// reserve keeps room for n ranges up to end, or gives it back.
-func (b *builder) reserve(n int, end wire.Bound) {
-	b.ranges += n
-	b.reserved += n * (rangeBytes + len(end.Prefix))
-}
-
-// fits reports whether so many ranges, with prefixes of so many bytes, have room.
-func (b *builder) fits(ranges, prefixes int) bool {
-	return len(b.newest)+ranges+b.ranges <= wire.MaxRanges &&
-		b.bytes+ranges*rangeBytes+prefixes+b.reserved <= frameBytes
-}
-
-// add puts a range in front. What is not covered by a frame's last range, or
-// lies between two that say nothing, needs no range of its own.
-func (b *builder) add(r wire.Range) {
-	last := len(b.newest) - 1
-	if r.Mode == wire.RangeSkip && (last < 0 || b.newest[last].Mode == wire.RangeSkip) {
-		return
-	}
-	b.newest = append(b.newest, r)
-	b.bytes += rangeBytes + len(r.End.Prefix) + itemBytes*len(r.Items)
-	b.items += len(r.Items)
-}
-
-func (b *builder) fingerprint(end wire.Bound, lo, hi int) wire.Range {
-	return wire.Range{End: end, Mode: wire.RangeFingerprint, Fingerprint: b.set.fingerprint(lo, hi)}
-}
-
-// differ answers a range that is not equal on both sides: by its keys if they
-// are few or list is set, else by finer ranges. Where a frame has no room left
-// for that, it says what we have once more, and the next frame goes on.
-func (b *builder) differ(start, end wire.Bound, lo, hi int, list bool) {
-	floor := b.set.floor
-	if !floor.IsEnd() && beginsBefore(start, floor) {
-		if !beginsBefore(floor, end) {
-			b.add(wire.Range{End: end})
-			return
-		}
-		if !b.fits(2, len(end.Prefix)+len(floor.Prefix)) {
-			b.add(b.fingerprint(end, lo, hi))
-			return
-		}
-		b.reserve(1, floor)
-		defer func() {
-			b.reserve(-1, floor)
-			b.add(wire.Range{End: floor})
-		}()
-	}
-	switch n := hi - lo; {
-	case n <= listMax || list:
-		b.list(end, lo, hi)
-	case b.fits(splitInto, len(end.Prefix)+(splitInto-1)*len(chat.SegmentID{})):
-		for part := splitInto - 1; part >= 0; part-- {
-			from := lo + n*part/splitInto
-			b.add(b.fingerprint(end, from, hi))
-			if part > 0 {
-				end, hi = b.set.bound(from), from
-			}
-		}
-	default:
-		b.add(b.fingerprint(end, lo, hi))
-	}
-}
-
-// list lists the newest keys from lo to hi, as many as have room.
-func (b *builder) list(end wire.Bound, lo, hi int) {
-	rest := 2*rangeBytes + len(end.Prefix) + len(chat.SegmentID{})
-	room := max(0, min(wire.MaxItems-b.items, (frameBytes-b.bytes-b.reserved-rest)/itemBytes))
-	from := max(lo, hi-room)
-	if from > lo && (room < listMax || !b.fits(2, len(end.Prefix)+len(chat.SegmentID{}))) {
-		b.add(b.fingerprint(end, lo, hi))
-		return
-	}
-	b.add(wire.Range{End: end, Mode: wire.RangeItems, Items: b.set.keys[from:hi]})
-	if from > lo {
-		b.add(b.fingerprint(b.set.bound(from), lo, from))
-	}
-}
-
-// frame is the frame that was built.
-func (b *builder) frame() wire.Ranges {
-	slices.Reverse(b.newest)
-	return b.newest
+	return parts
 }

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
-	"math"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -16,94 +15,121 @@ import (
 	"github.com/p2pchat/p2pchat/wire"
 )
 
-// key is the place of the i-th segment of a made-up conversation; every fourth
-// has the time of the one before it.
+func lobby() chat.ConversationID { return chat.RoomID("lobby") }
+
+// key is the place of the i-th segment of a made-up conversation, one in ten
+// seconds; every fourth has the time of the one before it.
 func key(i int) chat.OrderKey {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(i))
-	return chat.OrderKey{Time: chat.Time(1_700_000_000_000+i-i/4)<<16 + 1, ID: sha256.Sum256(b[:])}
+	return chat.OrderKey{Time: chat.Time(1_700_000_000_000+10_000*(i-i/4))<<16 + 1, ID: sha256.Sum256(b[:])}
 }
 
-func setOf(keys []chat.OrderKey, floor chat.OrderKey) *set {
-	keys = slices.Clone(keys)
+// upTo are the places of the first n segments, in order.
+func upTo(n int) (keys []chat.OrderKey) {
+	for i := range n {
+		keys = append(keys, key(i))
+	}
 	slices.SortFunc(keys, chat.OrderKey.Compare)
-	keys = slices.DeleteFunc(keys, func(k chat.OrderKey) bool { return k.Compare(floor) <= 0 && floor != chat.OrderKey{} })
-	return &set{keys: keys, floor: behind(floor), salt: [wire.SaltSize]byte{1, 2, 3}}
+	return keys
 }
+
+func salt() [wire.SaltSize]byte { return [wire.SaltSize]byte{1, 2, 3} }
 
 // A talk is what a reconciliation came to.
 type talk struct {
-	rounds, bytes int
-	need, have    []chat.OrderKey
-	done          bool
-}
-
-// reconcile lets two sets talk, over the wire's encoding, until nothing is open
-// or the rounds of a run are over.
-func reconcile(t require, mine, theirs *set) talk {
-	var r talk
-	var d difference
-	carry := func(f wire.Ranges) wire.Ranges {
-		b, err := wire.AppendCatchup(nil, f)
-		if err != nil {
-			t.Fatalf("frame in round %d: %v", r.rounds, err)
-		}
-		r.bytes += len(b)
-		got, err := wire.NewReader(bytes.NewReader(b)).Catchup()
-		if err != nil {
-			t.Fatalf("frame in round %d: %v", r.rounds, err)
-		}
-		return got.(wire.Ranges)
-	}
-	lim := defaultLimits()
-	for next := mine.opening(); !r.done && r.rounds < lim.roundsFor(d.items); r.rounds++ {
-		in := carry(theirs.answer(carry(next)))
-		var err error
-		if next, err = mine.resolve(in, &d); err != nil {
-			t.Fatalf("round %d: an honest answer is refused: %v", r.rounds, err)
-		}
-		r.done = len(next) == 0
-	}
-	slices.SortFunc(d.need, chat.OrderKey.Compare)
-	r.need = slices.Compact(d.need)
-	for i, lacks := range d.lacks {
-		if lacks {
-			r.have = append(r.have, mine.keys[i])
-		}
-	}
-	return r
+	rounds, out, in int // bytes but for beacons
+	work            [2]int
+	need, have      []chat.OrderKey
+	done, more      bool
 }
 
 type require interface {
 	Fatalf(format string, args ...any)
 }
 
-func minus(a, b *set) (only []chat.OrderKey) {
+// reconcile lets two logs talk, over the wire's encoding, until nothing is open
+// or the rounds of a run are over.
+func reconcile(t require, mine, theirs *memView) talk {
+	return reconcileWhile(t, func(int) (a, b *memView) { return mine, theirs })
+}
+
+// reconcileWhile does so with logs that may be others in each round.
+func reconcileWhile(t require, logs func(round int) (mine, theirs *memView)) talk {
+	var r talk
+	var d difference
+	carry := func(f wire.CatchupFrame, sum *int) wire.CatchupFrame {
+		b, err := wire.AppendCatchup(nil, f)
+		if err != nil {
+			t.Fatalf("frame in round %d: %v", r.rounds, err)
+		}
+		*sum += len(b)
+		got, err := wire.NewReader(bytes.NewReader(b)).Catchup()
+		if err != nil {
+			t.Fatalf("frame in round %d: %v", r.rounds, err)
+		}
+		return got
+	}
+	mine, theirs := logs(0)
+	carry(wire.Open{Conversation: lobby(), Salt: salt()}, &r.out)
+	carry(wire.Beacons{Last: true, Held: uint64(theirs.n)}, &r.in)
+	lim := defaultLimits()
+	me := newReader(mine, salt())
+	for next := me.opening(); len(next) > 0 && r.rounds < lim.roundsFor(d.items); r.rounds++ {
+		_, theirs := logs(r.rounds)
+		they := newReader(theirs, salt())
+		in := carry(they.answer(carry(next, &r.out).(wire.Ranges), r.rounds), &r.in).(wire.Ranges)
+		if r.rounds > 0 {
+			mine, _ = logs(r.rounds)
+		}
+		r.work[0] += me.work
+		me = newReader(mine, salt())
+		if err := me.resolve(in, &d); err != nil {
+			t.Fatalf("round %d: an honest answer is refused: %v", r.rounds, err)
+		}
+		if len(d.lacks) > MaxPush || len(d.open) > maxOpen {
+			t.Fatalf("%d lacking and %d open ranges are remembered", len(d.lacks), len(d.open))
+		}
+		next = me.question(&d)
+		for _, work := range []int{they.work, me.work} {
+			if work > 2*frameWork {
+				t.Fatalf("round %d: %d keys read and hashed for one frame", r.rounds, work)
+			}
+		}
+		r.work[1] += they.work
+		if me.err != nil || they.err != nil {
+			t.Fatalf("%v", errors.Join(me.err, they.err))
+		}
+	}
+	r.work[0] += me.work
+	r.done, r.more = len(d.open) == 0, d.more
+	slices.SortFunc(d.need, chat.OrderKey.Compare)
+	r.need = slices.Compact(d.need)
+	slices.SortFunc(d.lacks, chat.OrderKey.Compare)
+	r.have = slices.Compact(d.lacks)
+	return r
+}
+
+func keysOf(v *memView) []chat.OrderKey {
+	keys, _ := v.Keys(0, v.n)
+	return keys
+}
+
+// minus are the keys of a that b has not, and did not prune.
+func minus(a, b *memView) (only []chat.OrderKey) {
 	in := make(map[chat.OrderKey]bool)
-	for _, k := range b.keys {
+	for _, k := range keysOf(b) {
 		in[k] = true
 	}
-	for _, k := range a.keys {
-		if !in[k] && (b.floor.IsEnd() || b.floor.After(k)) {
+	for _, k := range keysOf(a) {
+		if !in[k] && (b.floor == chat.OrderKey{} || k.Compare(b.floor) > 0) {
 			only = append(only, k)
 		}
 	}
 	return only
 }
 
-func checkTalk(t require, mine, theirs *set, r talk) {
-	if !r.done {
-		t.Fatalf("not done after %d rounds (%d of mine, %d of theirs)", r.rounds, len(mine.keys), len(theirs.keys))
-	}
-	if want := minus(theirs, mine); !slices.Equal(r.need, want) {
-		t.Fatalf("need %d segments, want %d", len(r.need), len(want))
-	}
-	if want := minus(mine, theirs); !slices.Equal(r.have, want) {
-		t.Fatalf("the other lacks %d segments, want %d", len(r.have), len(want))
-	}
-}
-
-func TestAnyTwoSetsEndEqual(t *testing.T) {
+func TestAnyTwoLogsEndEqual(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.OneOf(rapid.IntRange(0, 100), rapid.SampledFrom([]int{500, 2000, 5000, 10_000})).Draw(t, "n")
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
@@ -131,106 +157,107 @@ func TestAnyTwoSetsEndEqual(t *testing.T) {
 			}
 			return k
 		}
-		mine, theirs := setOf(a, floor("my floor")), setOf(b, floor("their floor"))
+		mine, theirs := viewOf(a, floor("my floor")), viewOf(b, floor("their floor"))
 		r := reconcile(t, mine, theirs)
-		checkTalk(t, mine, theirs, r)
-
-		// A difference costs the lists it is in and the way to it, no more.
-		diff := len(r.need) + len(r.have)
-		levels := math.Log(float64(n+listMax)) / math.Log(splitInto)
-		most := 600 + float64(diff)*(listMax*itemBytes+2*splitInto*rangeBytes*levels)
-		if mine.floor.IsEnd() && theirs.floor.IsEnd() && float64(r.bytes) > most {
-			t.Fatalf("%d bytes for a difference of %d among %d, at most %.0f expected", r.bytes, diff, n, most)
+		if !r.done {
+			t.Fatalf("not done after %d rounds (%d of mine, %d of theirs)", r.rounds, mine.n, theirs.n)
+		}
+		if want := minus(theirs, mine); !slices.Equal(missing(r.need, mine), want) {
+			t.Fatalf("need %d segments, want %d", len(r.need), len(want))
+		}
+		want := minus(mine, theirs)
+		if r.more != (len(want) > MaxPush) {
+			t.Fatalf("the other lacks %d, and more: %v", len(want), r.more)
+		}
+		// Where there are more than can be noted, some are.
+		if !r.more && !slices.Equal(r.have, want) || len(r.have) != min(len(want), MaxPush) || len(missing(r.have, theirs)) != len(r.have) {
+			t.Fatalf("the other lacks %d segments, want %d", len(r.have), len(want))
 		}
 	})
 }
 
-func upTo(n int) (keys []chat.OrderKey) {
-	for i := range n {
-		keys = append(keys, key(i))
+// missing leaves out what the log has: Has sees to that in a run.
+func missing(keys []chat.OrderKey, v *memView) (out []chat.OrderKey) {
+	has := make(map[chat.OrderKey]bool)
+	for _, k := range keysOf(v) {
+		has[k] = true
 	}
-	return keys
+	for _, k := range keys {
+		if !has[k] {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
-func TestCostOfReconciliation(t *testing.T) {
-	all := upTo(100_000)
-	spread := func(n int) (some []chat.OrderKey) {
-		for i, k := range all {
-			if i%(len(all)/n) != 7 {
-				some = append(some, k)
+// Both logs change between the frames of a run: what was only on one side when
+// it began is found all the same.
+func TestLogsThatChangeMeanwhile(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.SampledFrom([]int{10, 300, 3000}).Draw(t, "n")
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		const late = 50 // of those that come during the run
+		var first, second [2][]chat.OrderKey
+		for i := range n {
+			where := rng.IntN(20)
+			for side := range 2 {
+				if where != side {
+					first[side] = append(first[side], key(i))
+				}
+				second[side] = append(second[side], key(i))
 			}
 		}
-		return some
-	}
-	for _, c := range []struct {
-		name           string
-		mine, theirs   []chat.OrderKey
-		rounds, kbytes int
-	}{
-		{"equal, none", nil, nil, 1, 1},
-		{"equal, 10,000", all[:10_000], all[:10_000], 1, 1},
-		{"equal, 100,000", all, all, 1, 1},
-		{"the newest missing here", all[:99_999], all, 1, 1},
-		{"the newest missing there", all, all[:99_999], 1, 1},
-		{"40 newest missing here", all[:9_960], all[:10_000], 1, 4},
-		{"40 newest missing there", all[:10_000], all[:9_960], 2, 3},
-		{"500 newest missing here", all[:9_500], all[:10_000], 1, 26},
-		{"each has one of its own at the end", append(slices.Clone(all[:9_998]), all[9_998]), append(slices.Clone(all[:9_998]), all[9_999]), 1, 1},
-		{"one in the middle missing here", slices.Delete(slices.Clone(all), 50_000, 50_001), all, 4, 4},
-		{"one in the middle missing there", all, slices.Delete(slices.Clone(all), 50_000, 50_001), 4, 4},
-		{"100 spread missing here", spread(100), all, 16, 250},
-		{"2,000 spread missing here", spread(2000), all, 80, 3500},
-		{"a newcomer", nil, all, 130, 5000},
-		{"the other is a newcomer", all, nil, 1, 1},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			mine, theirs := setOf(c.mine, chat.OrderKey{}), setOf(c.theirs, chat.OrderKey{})
-			r := reconcile(t, mine, theirs)
-			checkTalk(t, mine, theirs, r)
-			t.Logf("difference %d: %d rounds, %d bytes", len(r.need)+len(r.have), r.rounds, r.bytes)
-			if r.rounds > c.rounds || r.bytes > c.kbytes*1000 {
-				t.Errorf("%d rounds, %d bytes; want at most %d and %d,000", r.rounds, r.bytes, c.rounds, c.kbytes)
+		// In the second half of a run each has a part of what comes meanwhile,
+		// some of it old, by others.
+		var later [2][]chat.OrderKey
+		for side := range 2 {
+			later[side] = slices.Clone(first[side])
+			for range late {
+				later[side] = append(later[side], key(n+rng.IntN(late)))
 			}
+			for range n / 20 {
+				later[side] = append(later[side], second[side][rng.IntN(n)])
+			}
+			slices.SortFunc(later[side], chat.OrderKey.Compare)
+			later[side] = slices.Compact(later[side])
+		}
+		none := chat.OrderKey{}
+		begin := [2]*memView{viewOf(first[0], none), viewOf(first[1], none)}
+		end := [2]*memView{viewOf(later[0], none), viewOf(later[1], none)}
+		turn := rapid.IntRange(0, 4).Draw(t, "turn")
+		r := reconcileWhile(t, func(round int) (a, b *memView) {
+			if round >= turn {
+				return end[0], end[1]
+			}
+			return begin[0], begin[1]
 		})
-	}
+		if !r.done {
+			t.Fatalf("not done after %d rounds", r.rounds)
+		}
+		found := func(keys, want []chat.OrderKey, has *memView) {
+			for _, k := range missing(want, has) {
+				if _, ok := slices.BinarySearchFunc(keys, k, chat.OrderKey.Compare); !ok {
+					t.Fatalf("%v was not found", k)
+				}
+			}
+		}
+		found(r.need, minus(begin[1], begin[0]), end[0])
+		found(r.have, minus(begin[0], begin[1]), end[1])
+	})
 }
 
 // One of them pruned what the other still has: that is nobody's difference, and
 // must not be told over and over.
 func TestPrunedHistoryIsNoDifference(t *testing.T) {
 	all := upTo(20_000)
-	whole, pruned := setOf(all, chat.OrderKey{}), setOf(all, all[12_345])
+	whole, pruned := viewOf(all, chat.OrderKey{}), viewOf(all, all[12_345])
 	for name, r := range map[string]talk{
 		"pruned here":  reconcile(t, pruned, whole),
 		"pruned there": reconcile(t, whole, pruned),
 	} {
-		if !r.done || len(r.need) > 0 || len(r.have) > 0 || r.rounds > 6 || r.bytes > 8_000 {
-			t.Errorf("%s: done %v, need %d, have %d, %d rounds, %d bytes", name, r.done, len(r.need), len(r.have), r.rounds, r.bytes)
-		}
-	}
-}
-
-// However full a frame of differences is, the answer gets further with the
-// newest of them: else two sides could tell each other the same for ever.
-func TestFullFramesMakeProgress(t *testing.T) {
-	const each = 100
-	s := setOf(upTo(each*wire.MaxRanges), chat.OrderKey{})
-	var in wire.Ranges
-	for i := range wire.MaxRanges {
-		in = append(in, wire.Range{End: behind(s.keys[each*(i+1)-1]), Mode: wire.RangeFingerprint})
-	}
-	var d difference
-	asked, err := s.resolve(in, &d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, out := range map[string]wire.Ranges{"answer": s.answer(in), "next question": asked} {
-		spans := s.spans(out)
-		if newest := spans[0]; newest.lo <= each*(wire.MaxRanges-1) {
-			t.Errorf("%s: the newest range still has %d keys", name, newest.hi-newest.lo)
-		}
-		if oldest := spans[len(spans)-1]; oldest.lo != 0 || oldest.Mode != wire.RangeFingerprint {
-			t.Errorf("%s: the oldest are forgotten", name)
+		t.Logf("%s: %d rounds, %d bytes out, %d in", name, r.rounds, r.out, r.in)
+		if !r.done || len(r.need) > 0 || len(r.have) > 0 || r.rounds > 7 || r.in+r.out > 8_000 {
+			t.Errorf("%s: done %v, need %d, have %d, %d rounds, %d bytes", name, r.done, len(r.need), len(r.have), r.rounds, r.in+r.out)
 		}
 	}
 }
@@ -262,73 +289,153 @@ func TestBounds(t *testing.T) {
 	})
 }
 
-func TestFingerprint(t *testing.T) {
-	s := setOf(upTo(100), chat.OrderKey{})
-	other := setOf(upTo(100), chat.OrderKey{})
-	other.salt[0]++
-	seen := map[[wire.FingerprintSize]byte]string{}
-	add := func(name string, f [wire.FingerprintSize]byte) {
-		t.Helper()
-		if twin, twice := seen[f]; twice {
-			t.Errorf("%s and %s have one fingerprint", name, twin)
-		}
-		seen[f] = name
-	}
-	for lo := range 101 {
-		for hi := lo + 1; hi <= 100; hi++ {
-			add(fmt.Sprintf("%d to %d", lo, hi), s.fingerprint(lo, hi))
-		}
-	}
-	add("nothing", s.fingerprint(7, 7))
-	add("another salt", other.fingerprint(0, 100))
-	if s.fingerprint(3, 3) != s.fingerprint(50, 50) {
-		t.Error("an empty range has two fingerprints")
-	}
-	// The way to the sum must not show: the same range by other strides.
-	part := setOf(upTo(100)[33:77], chat.OrderKey{})
-	if part.fingerprint(0, 44) != s.fingerprint(33, 77) {
-		t.Error("one range has two fingerprints")
-	}
-}
-
 func TestItemsThatCannotBe(t *testing.T) {
 	a, b, c := key(1), key(2), key(5)
 	mid := between(b, c)
 	for name, in := range map[string]wire.Ranges{
-		"not ascending":     {{Mode: wire.RangeItems, Items: []chat.OrderKey{b, a}}},
-		"twice":             {{Mode: wire.RangeItems, Items: []chat.OrderKey{a, a}}},
 		"behind the end":    {{End: mid, Mode: wire.RangeItems, Items: []chat.OrderKey{c}}},
 		"before the start":  {{End: mid}, {Mode: wire.RangeItems, Items: []chat.OrderKey{a}}},
 		"at no time at all": {{Mode: wire.RangeItems, Items: []chat.OrderKey{{ID: a.ID}}}},
 	} {
 		var d difference
-		if _, err := setOf(nil, chat.OrderKey{}).resolve(in, &d); judge(err) == nil {
-			t.Errorf("%s: taken", name)
+		if err := newReader(viewOf(nil, chat.OrderKey{}), salt()).resolve(in, &d); !errors.Is(judge(err), ErrLied) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
+// A log that cannot be read is no reason to say anything.
+func TestALogThatCannotBeRead(t *testing.T) {
+	broken := errors.New("the disk is gone")
+	for _, after := range []int{0, 1, 2, 3, 5, 8} {
+		v := &brokenView{memView: viewOf(upTo(5000), chat.OrderKey{}), after: after, err: broken}
+		r := newReader(v, salt())
+		d := difference{open: []span{{}}}
+		other := newReader(viewOf(upTo(3000), chat.OrderKey{}), salt())
+		r.opening()
+		r.answer(other.opening(), 0)
+		_ = r.resolve(other.answer(wire.Ranges{{Mode: wire.RangeItems}}, 9), &d)
+		r.question(&d)
+		if !errors.Is(r.err, broken) {
+			t.Errorf("after %d calls: %v", after, r.err)
+		}
+	}
+}
+
+type brokenView struct {
+	*memView
+	after int
+	err   error
+}
+
+func (v *brokenView) count() error {
+	if v.after--; v.after < 0 {
+		return v.err
+	}
+	return nil
+}
+
+func (v *brokenView) Rank(b wire.Bound) (int, error) {
+	if err := v.count(); err != nil {
+		return 0, err
+	}
+	return v.memView.Rank(b)
+}
+
+func (v *brokenView) Keys(lo, hi int) ([]chat.OrderKey, error) {
+	if err := v.count(); err != nil {
+		return nil, err
+	}
+	return v.memView.Keys(lo, hi)
+}
+
+func (v *brokenView) Sum(lo, hi int) (wire.SetSum, error) {
+	if err := v.count(); err != nil {
+		return wire.SetSum{}, err
+	}
+	return v.memView.Sum(lo, hi)
+}
+
+// crowded is a frame that makes much work: so many ranges, each with parts of two
+// blocks of keys, and all different.
+func crowded(n, ranges int) (in wire.Ranges) {
+	for i := range ranges {
+		end := wire.Bound{Time: key((n*i/ranges+4)/4*4+4).Time + 7}
+		in = append(in, wire.Range{End: end, Mode: wire.RangeFingerprint})
+	}
+	return in
+}
+
+// A frame of differences that one answer cannot split is answered in bounded
+// work all the same, and its newest ranges get further.
+func TestFullFramesMakeProgress(t *testing.T) {
+	const n = 200_000
+	v := viewOf(upTo(n), chat.OrderKey{})
+	in := crowded(n, wire.MaxRanges/4)
+	r := newReader(v, salt())
+	out := r.answer(in, 1)
+	t.Logf("%d ranges: %d keys read and hashed, %d ranges", len(in), r.work, len(out))
+	if r.work > frameWork+sumCost*splitInto*4 {
+		t.Errorf("%d keys read and hashed", r.work)
+	}
+	if r.work < frameWork {
+		t.Error("the frame is not full: the test says nothing")
+	}
+	parts := newReader(v, salt()).parts(out)
+	if oldest := parts[len(parts)-1]; oldest.lo != 0 || oldest.mode != wire.RangeFingerprint {
+		t.Errorf("the oldest are forgotten: %+v", oldest)
+	}
+	// The caller's side of the same, from an answer that has everything differ.
+	var d difference
+	r = newReader(v, salt())
+	if err := r.resolve(in, &d); err != nil || r.work > 2*frameWork {
+		t.Errorf("%d keys read and hashed, %v", r.work, err)
+	}
+	for len(d.open) > 0 {
+		before := len(d.open)
+		r := newReader(v, salt())
+		f := r.question(&d)
+		if len(d.open) == before || r.work > frameWork+sumCost*splitInto*4 || len(f) > wire.MaxRanges {
+			t.Fatalf("%d of %d ranges are left, %d keys read and hashed", len(d.open), before, r.work)
+		}
+	}
+}
+
+// However many ranges differ, few are remembered, and none is forgotten.
+func TestOpenRangesAreBounded(t *testing.T) {
+	var d difference
+	for i := range 3 * maxOpen {
+		d.reopen(span{wire.Bound{Time: chat.Time(2*i + 1)}, wire.Bound{Time: chat.Time(2*i + 2)}})
+	}
+	d.reopen(span{wire.Bound{Time: 6 * maxOpen}, wire.Bound{}})
+	d.sort()
+	if len(d.open) != maxOpen {
+		t.Errorf("%d ranges remembered", len(d.open))
+	}
+	if !d.open[0].end.IsEnd() || d.open[len(d.open)-1].start.Time != 1 {
+		t.Errorf("from %+v to %+v", d.open[0], d.open[len(d.open)-1])
+	}
+}
+
 // Whatever is asked, the answer fits into a frame, covers what was asked, and
-// costs little more than reading the question.
+// costs bounded work.
 func FuzzAnswer(f *testing.F) {
-	s := setOf(upTo(3000), chat.OrderKey{})
-	floored := setOf(upTo(3000), key(1000))
-	for _, in := range []wire.Ranges{nil, s.opening(), floored.opening(), setOf(upTo(2000), chat.OrderKey{}).opening()} {
+	none := chat.OrderKey{}
+	views := []*memView{viewOf(upTo(3000), none), viewOf(upTo(3000), key(1000)), viewOf(nil, none)}
+	add := func(in wire.Ranges) {
 		b, err := wire.AppendCatchup(nil, in)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(b)
 	}
-	var many wire.Ranges
-	for i := range wire.MaxRanges {
-		many = append(many, wire.Range{End: behind(key(4 * i)), Mode: wire.RangeFingerprint})
-	}
-	b, err := wire.AppendCatchup(nil, many)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b)
+	add(nil)
+	add(newReader(views[0], salt()).opening())
+	add(newReader(views[1], salt()).opening())
+	add(newReader(viewOf(upTo(2000), none), salt()).opening())
+	add(newReader(views[0], salt()).answer(wire.Ranges{{Mode: wire.RangeItems}}, 1))
+	add(crowded(3000, 700))
+	add(crowded(3000, 100))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		frame, err := wire.NewReader(bytes.NewReader(b)).Catchup()
 		if err != nil {
@@ -338,48 +445,33 @@ func FuzzAnswer(f *testing.F) {
 		if !ok {
 			return
 		}
-		for _, s := range []*set{s, floored} {
-			check := func(out wire.Ranges) {
-				b, err := wire.AppendCatchup(nil, out)
-				if err != nil {
-					t.Fatalf("an answer that cannot be sent: %v", err)
-				}
-				if _, err := wire.NewReader(bytes.NewReader(b)).Catchup(); err != nil {
-					t.Fatalf("an answer that cannot be read: %v", err)
-				}
+		check := func(out wire.Ranges) {
+			b, err := wire.AppendCatchup(nil, out)
+			if err != nil {
+				t.Fatalf("a frame that cannot be sent: %v", err)
 			}
-			check(s.answer(in))
+			if _, err := wire.NewReader(bytes.NewReader(b)).Catchup(); err != nil {
+				t.Fatalf("a frame that cannot be read: %v", err)
+			}
+		}
+		for _, v := range views {
+			r := newReader(v, salt())
+			check(r.answer(in, len(in)%3))
 			var d difference
-			if out, err := s.resolve(in, &d); err == nil {
-				check(out)
+			if r.resolve(in, &d) == nil {
+				for rounds := 0; len(d.open) > 0; rounds++ {
+					if rounds > wire.MaxRanges {
+						t.Fatal("questions without end")
+					}
+					check(newReader(v, salt()).question(&d))
+				}
 			}
 			if len(d.need) > wire.MaxItems {
 				t.Fatalf("%d segments needed after one frame", len(d.need))
 			}
-		}
-	})
-}
-
-func BenchmarkSet(b *testing.B) {
-	all := upTo(100_000)
-	slices.SortFunc(all, chat.OrderKey.Compare)
-	b.Run("opening of 100,000", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			(&set{keys: all}).opening()
-		}
-	})
-	// The most that one frame can make us hash.
-	var worst wire.Ranges
-	for i := range wire.MaxRanges {
-		worst = append(worst, wire.Range{End: behind(all[190*i+10]), Mode: wire.RangeFingerprint})
-	}
-	s := &set{keys: all}
-	s.opening()
-	b.Run("answer to the worst frame", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			s.answer(worst)
+			if r.err != nil {
+				t.Fatal(r.err)
+			}
 		}
 	})
 }

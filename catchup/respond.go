@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/libp2p/go-libp2p/core/network"
-
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/wire"
 )
@@ -35,7 +33,8 @@ type responder struct {
 	from chat.PeerID
 	open wire.Open
 
-	set *set // made at the first question that needs it
+	rounds int
+	work   int // of our log's, for this run
 	// What went over, by which the number of questions is bounded.
 	items, segments, questions, pushed int
 }
@@ -58,7 +57,11 @@ func (s *Service) respond(ctx context.Context, x *exchange, from chat.PeerID) er
 			return fmt.Errorf("opening beacon: %w", err)
 		}
 	}
-	if err := x.sendBeacons(s.cfg.beacons(open.Conversation)); err != nil {
+	held := 0
+	if _, err := read(s.cfg.Log, open.Conversation, open.Salt, func(r *reader) { held = r.n }); err != nil {
+		return err
+	}
+	if err := x.sendBeacons(s.cfg.beacons(open.Conversation), held); err != nil {
 		return fmt.Errorf("send beacons: %w", err)
 	}
 	r := &responder{svc: s, x: x, from: from, open: open}
@@ -77,7 +80,7 @@ func (s *Service) respond(ctx context.Context, x *exchange, from chat.PeerID) er
 }
 
 // sendBeacons writes all beacons, in as many frames as they need.
-func (x *exchange) sendBeacons(all [][]byte) error {
+func (x *exchange) sendBeacons(all [][]byte, held int) error {
 	var f wire.Beacons
 	size := 0
 	for _, b := range all {
@@ -90,7 +93,7 @@ func (x *exchange) sendBeacons(all [][]byte) error {
 		f.Envelopes = append(f.Envelopes, b)
 		size += len(b)
 	}
-	f.Last = true
+	f.Last, f.Held = true, uint64(held)
 	return x.write(f)
 }
 
@@ -102,12 +105,12 @@ func (r *responder) question(ctx context.Context, f wire.CatchupFrame) error {
 	}
 	switch f := f.(type) {
 	case wire.Ranges:
-		return r.ranges(f)
+		return r.ranges(ctx, f)
 	case wire.Want:
 		if r.x.out >= lim.bytes {
 			return errEnough
 		}
-		n, err := r.x.sendSegments(r.svc.cfg.Log, r.open.Conversation, f)
+		n, err := r.x.sendSegments(ctx, r.svc.cfg.Log, r.open.Conversation, f)
 		r.segments += n
 		return err
 	case wire.Segments:
@@ -117,15 +120,21 @@ func (r *responder) question(ctx context.Context, f wire.CatchupFrame) error {
 	}
 }
 
-func (r *responder) ranges(in wire.Ranges) error {
-	if r.set == nil {
-		set := newSet(r.svc.cfg.Log, r.open.Conversation, r.open.Salt)
-		if err := r.x.st.Scope().ReserveMemory(keyMemory*len(set.keys), network.ReservationPriorityMedium); err != nil {
-			return fmt.Errorf("reserve memory: %w", err)
-		}
-		r.set = set
+func (r *responder) ranges(ctx context.Context, in wire.Ranges) error {
+	if r.work > r.x.lim.work {
+		return errEnough
 	}
-	out := r.set.answer(in)
+	if err := r.svc.runs.afford(ctx, r.from); err != nil {
+		return err
+	}
+	var out wire.Ranges
+	work, err := read(r.svc.cfg.Log, r.open.Conversation, r.open.Salt, func(log *reader) { out = log.answer(in, r.rounds) })
+	r.svc.runs.charge(r.from, work)
+	if err != nil {
+		return err
+	}
+	r.rounds++
+	r.work += work
 	for _, frame := range []wire.Ranges{in, out} {
 		for _, g := range frame {
 			r.items += len(g.Items)
@@ -136,23 +145,27 @@ func (r *responder) ranges(in wire.Ranges) error {
 
 // receive stores what the caller hands over, from its first frame on.
 func (r *responder) receive(ctx context.Context, f wire.Segments) error {
-	t := &intake{
-		cfg: &r.svc.cfg, from: r.from, conv: r.open.Conversation,
-		check: func(*chat.Segment) error {
-			if r.pushed++; r.pushed > MaxPush {
-				return fmt.Errorf("%w: more than %d segments handed over", ErrLied, MaxPush)
-			}
-			return nil
-		},
-	}
-	before, refused := r.pushed, error(nil)
-	for {
-		switch err := t.take(ctx, f); {
-		case errors.Is(err, ErrLied):
+	n, held, refused := 0, 0, error(nil)
+	for b := (batch{}); ; {
+		if err := saysNothing(f); err != nil {
 			return err
-		case err != nil:
-			// Our fault, not the caller's: it is told that they are not held.
-			refused = errors.Join(refused, err)
+		}
+		n += len(f.Envelopes)
+		if r.pushed += len(f.Envelopes); r.pushed > MaxPush {
+			return fmt.Errorf("%w: more than %d segments handed over", ErrLied, MaxPush)
+		}
+		if b.add(f); f.Last || b.full() {
+			segs, err := verify(r.open.Conversation, b.envelopes)
+			if err != nil {
+				return err
+			}
+			b = batch{}
+			if err := r.svc.cfg.accept(ctx, r.from, segs); err != nil {
+				// Our fault, not the caller's: it is told that they are not held.
+				refused = errors.Join(refused, err)
+			} else {
+				held += r.holds(segs)
+			}
 		}
 		if f.Last {
 			break
@@ -167,9 +180,18 @@ func (r *responder) receive(ctx context.Context, f wire.Segments) error {
 		}
 	}
 	if refused != nil {
-		r.svc.cfg.logger().Debug("segments handed over were not stored", "peer", r.from, "err", refused)
+		r.svc.cfg.logger().Debug("segments handed over were not stored", "peer", r.from, "err", chat.SafeString(refused.Error()))
 	}
-	n := r.pushed - before
 	r.segments += n
-	return r.x.write(wire.Held{Held: uint32(t.held), Refused: uint32(n - t.held)})
+	return r.x.write(wire.Held{Held: uint32(held), Refused: uint32(n - held)})
+}
+
+// holds counts the segments that the log has now.
+func (r *responder) holds(segs []*chat.Segment) (n int) {
+	for _, s := range segs {
+		if r.svc.cfg.Log.Has(r.open.Conversation, s.ID) {
+			n++
+		}
+	}
+	return n
 }

@@ -1,13 +1,10 @@
 package catchup
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
-	"slices"
-	"time"
+	"sync/atomic"
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/wire"
@@ -17,6 +14,9 @@ import (
 type Result struct {
 	// Fetched is how many segments were fetched and accepted.
 	Fetched int
+	// Missing is how many segments the other side said it has and then did not
+	// deliver: it may have pruned them meanwhile.
+	Missing int
 	// Pushed is how many segments the other side took from us, and Refused how
 	// many it did not take.
 	Pushed, Refused int
@@ -24,7 +24,8 @@ type Result struct {
 	Rounds int
 	// BytesIn and BytesOut are the bytes of all frames.
 	BytesIn, BytesOut int64
-	// Complete is set when everything the other side has was fetched.
+	// Complete is set when everything the other side had when it was compared
+	// was fetched.
 	Complete bool
 	// PeerHolds is set when the other side now holds all that we held when the
 	// run began.
@@ -33,12 +34,13 @@ type Result struct {
 
 // Run makes our log of a conversation and p's equal, as far as the limits of
 // one run allow: where there is more, Complete or PeerHolds stay false, and
-// another run goes on. It waits for its turn, two runs with one peer at a time,
-// and for segments to be stored.
+// another run, with p or anybody else, goes on from there. The newest segments
+// are fetched first, while older ones are still compared. It waits for its turn,
+// two runs with one peer at a time, and for segments to be stored.
 //
 // The error wraps chat.ErrRefused if p refuses, with ErrBusy if that is for
-// now; ErrLied if p cheats; what Accept returned; or is about the connection.
-// The Result counts what was done before the error.
+// now; ErrLied if p cheats; what Accept or the Log returned; or is about the
+// connection. The Result counts what was done before the error.
 func (s *Service) Run(ctx context.Context, p chat.PeerID, conv chat.ConversationID) (res Result, err error) {
 	c := s.newCaller(p, conv)
 	leave, err := s.runs.call(ctx, p)
@@ -46,8 +48,8 @@ func (s *Service) Run(ctx context.Context, p chat.PeerID, conv chat.Conversation
 		return res, fmt.Errorf("catch up with %s: %w", p, err)
 	}
 	defer leave()
-	c.set = newSet(s.cfg.Log, conv, c.open.Salt)
-	err = s.talk(ctx, c, len(c.set.keys), func(ctx context.Context) error { return c.run(ctx, &res) })
+	err = s.talk(ctx, c, func(ctx context.Context) error { return c.run(ctx, &res) })
+	res.Fetched = c.fetched
 	res.BytesIn, res.BytesOut = c.x.in, c.x.out
 	if err != nil {
 		return res, fmt.Errorf("catch up with %s: %w", p, err)
@@ -68,321 +70,263 @@ func (s *Service) Fetch(ctx context.Context, p chat.PeerID, conv chat.Conversati
 		return 0, fmt.Errorf("fetch from %s: %w", p, err)
 	}
 	defer leave()
-	ids = ids[:min(len(ids), maxFetch)]
-	err = s.talk(ctx, c, 0, func(ctx context.Context) error {
-		for len(ids) > 0 {
-			chunk := ids[:min(len(ids), int(c.window))]
-			ids = ids[len(chunk):]
-			wanted := make(map[chat.SegmentID]chat.OrderKey, len(chunk))
-			var want wire.Want
-			for _, id := range chunk {
-				if _, twice := wanted[id]; !twice {
-					wanted[id] = chat.OrderKey{}
-					want = append(want, id)
-				}
-			}
-			if err := c.fetch(ctx, want, wanted); err != nil {
-				return err
-			}
+	asked := make(map[chat.SegmentID]bool)
+	for _, id := range ids {
+		if len(asked) < maxFetch && !asked[id] {
+			asked[id] = true
+			c.diff.need = append(c.diff.need, chat.OrderKey{ID: id})
 		}
-		return nil
-	})
-	if err != nil {
+	}
+	c.byID = true
+	if err := s.talk(ctx, c, c.fetch); err != nil {
 		return c.fetched, fmt.Errorf("fetch from %s: %w", p, err)
 	}
 	return c.fetched, nil
 }
 
-// A caller is the side of a run that asks. One goroutine uses it.
-type caller struct {
-	svc  *Service
-	peer chat.PeerID
-	open wire.Open
-	x    *exchange
-
-	opened  bool
-	window  window
-	set     *set
-	diff    difference
-	fetched int
-	held    int // of what we handed over
-	// undelivered counts what was announced and then not delivered.
-	undelivered int
-}
-
-func (s *Service) newCaller(p chat.PeerID, conv chat.ConversationID) *caller {
-	c := &caller{svc: s, peer: p, open: wire.Open{Conversation: conv}, x: &exchange{}, window: firstWindow}
-	_, _ = rand.Read(c.open.Salt[:]) // crypto/rand.Read never fails
-	return c
-}
-
-// talk opens the stream, lets f use it, and closes it. A run that was cut off by
-// its own limits after it got something done has not failed.
-func (s *Service) talk(ctx context.Context, c *caller, keys int, f func(context.Context) error) error {
-	run, cancel := context.WithTimeout(ctx, s.lim.runTime)
-	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
-	x, err := s.call(run, c.peer, keys)
-	if err == nil {
-		c.x = x
-		unwatch := context.AfterFunc(run, func() { _ = x.st.Reset() })
-		err = f(run)
-		unwatch()
-		closeStream(x.st, err)
-	}
-	over := run.Err() != nil || !time.Now().Before(c.x.end)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case s.ctx.Err() != nil:
-		return chat.ErrClosed
-	case errors.Is(err, errEnough), over && c.fetched+c.held > 0:
-		return nil
-	default:
-		return err
-	}
-}
-
 // run is the whole talk.
 func (c *caller) run(ctx context.Context, res *Result) error {
-	defer func() { res.Fetched = c.fetched }()
-	reconciled := false
-	for next := c.set.opening(); !reconciled && res.Rounds < c.x.lim.roundsFor(c.diff.items); {
-		in, err := c.ranges(next)
-		if err != nil {
-			return err
+	defer func() { res.Rounds, res.Missing = c.rounds, c.undelivered }()
+	if err := c.look(func(r *reader) error {
+		c.first, c.had = r.opening(), r.n
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := c.fetch(ctx); err != nil {
+		return err
+	}
+	res.Complete = len(c.diff.open) == 0 && c.undelivered == 0
+	return c.push(ctx, res)
+}
+
+// look looks into our log for one frame.
+func (c *caller) look(fn func(*reader) error) error {
+	var failed error
+	work, err := read(c.svc.cfg.Log, c.open.Conversation, c.open.Salt, func(r *reader) { failed = fn(r) })
+	if c.work += work; err != nil {
+		return err
+	}
+	return failed
+}
+
+// fetch asks about ranges until all are settled, and for what turns out to be
+// needed. It returns when all that came is stored, also when the talk breaks
+// off.
+func (c *caller) fetch(ctx context.Context) error {
+	var needed atomic.Int64
+	pipe := c.svc.pipe(c.keep, c.peer, c.open.Conversation, func(accepted int) {
+		if f := c.svc.cfg.Progress; f != nil {
+			f(c.open.Conversation, c.peer, accepted, max(accepted, int(needed.Load())))
 		}
-		res.Rounds++
-		if next, err = c.set.resolve(in, &c.diff); err != nil {
-			return judge(err)
-		}
-		reconciled = len(next) == 0
-		if c.svc.cfg.NewestFirst { // whole frames at once
-			if err := c.fetchNeeded(ctx, wire.MaxWant); err != nil {
+	})
+	// Who fails to verify or to store need not wait for the next frame to say so.
+	stop := context.AfterFunc(pipe.broken, func() { _ = c.x.st.Reset() })
+	err := c.questions(ctx, pipe, &needed)
+	stop()
+	if broken := pipe.finish(); broken != nil {
+		err = broken // rather than the trouble that it made on the stream
+	}
+	for _, o := range c.orders {
+		c.svc.claims.release(o)
+	}
+	c.fetched, c.undelivered = pipe.accepted, pipe.undelivered
+	return err
+}
+
+// questions asks and hears the answers, a few questions ahead, so that the
+// answers come without a pause.
+func (c *caller) questions(ctx context.Context, pipe *pipeline, needed *atomic.Int64) error {
+	for {
+		for more := true; more; {
+			var err error
+			if more, err = c.ask(ctx); err != nil {
 				return err
 			}
 		}
+		if len(c.asked) == 0 {
+			return nil
+		}
+		o := c.asked[0]
+		c.asked = c.asked[1:]
+		if o != nil {
+			if err := c.hearSegments(o, pipe); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.hearRanges(); err != nil {
+			return err
+		}
+		needed.Store(int64(c.estimate()))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 	}
-	if err := c.fetchNeeded(ctx, 1); err != nil {
-		return err
-	}
-	res.Complete = reconciled && c.undelivered == 0
-	return c.push(res, reconciled)
 }
 
-// ask writes a question, the first one together with the opening, which saves a
-// round trip.
-func (c *caller) ask(f wire.CatchupFrame) error {
-	if c.full() {
-		return errEnough
+// ask asks the next question, if it is time for one. An order of segments goes
+// out at once when none is under way, however small; else when it is a full one;
+// ranges when not much is left to ask for. So the newest come soon, what is
+// needed stays little, and neither side waits for the other.
+func (c *caller) ask(ctx context.Context) (asked bool, err error) {
+	orders := 0
+	for _, o := range c.asked {
+		if o != nil {
+			orders++
+		}
 	}
-	if c.opened {
-		return c.x.write(f)
+	need := len(c.diff.need)
+	if orders == 0 && need > 0 || orders < ordersAhead && need >= int(c.window) {
+		switch o, err := c.nextOrder(false); {
+		case err != nil:
+			return false, err
+		case o != nil:
+			return true, c.askFor(o)
+		}
 	}
-	c.opened = true
-	c.open.Beacon = c.svc.cfg.beacon(c.open.Conversation)
-	if err := c.x.write(c.open, f); err != nil {
-		return err
+	if ranges := len(c.asked) - orders; ranges < rangesAhead && len(c.diff.need) < wire.MaxItems && c.goesOn() {
+		f, err := c.nextRanges()
+		if err != nil || len(f) == 0 {
+			return err == nil, err
+		}
+		c.asked = append(c.asked, nil)
+		return true, c.write(f)
 	}
-	return c.hearBeacons()
+	if len(c.asked) > 0 || len(c.diff.need) == 0 {
+		return false, nil
+	}
+	// All that is left another run has asked for. That may bring it.
+	o, err := c.nextOrder(c.waited >= claimTime)
+	if o != nil && err == nil {
+		return true, c.askFor(o)
+	}
+	c.waited += claimPause
+	return err == nil, cmp.Or(err, pause(ctx, claimPause))
 }
 
-// full reports whether the run has used up its bytes, but for a few frames.
-func (c *caller) full() bool { return max(c.x.in, c.x.out) > c.x.lim.bytes-4*wire.MaxFrame }
+// askFor asks for segments.
+func (c *caller) askFor(o *order) error {
+	c.waited = 0
+	c.ordered += len(o.want)
+	c.asked = append(c.asked, o)
+	return c.write(o.want)
+}
 
-// read reads one answer.
-func (c *caller) read() (wire.CatchupFrame, error) {
-	f, err := c.x.read()
-	if errors.Is(err, io.EOF) {
-		err = fmt.Errorf("the other side hung up: %w", io.ErrUnexpectedEOF)
+// goesOn reports whether there is something to ask about ranges, and may be.
+func (c *caller) goesOn() bool {
+	return c.first != nil || len(c.diff.open) > 0 &&
+		c.rounds < c.x.lim.roundsFor(c.diff.items) && c.work < c.x.lim.work
+}
+
+// nextRanges is the first half of a round.
+func (c *caller) nextRanges() (f wire.Ranges, err error) {
+	if f, c.first = c.first, nil; f == nil {
+		err = c.look(func(r *reader) error {
+			f = r.question(&c.diff)
+			return nil
+		})
+	}
+	if len(f) > 0 {
+		c.rounds++
 	}
 	return f, err
 }
 
-// hearBeacons reads what comes before the first answer: beacons, or a refusal.
-func (c *caller) hearBeacons() error {
-	heard := 0
-	for {
-		f, err := c.read()
-		if err != nil {
-			return fmt.Errorf("read beacons: %w", err)
+// nextOrder takes the newest of what is needed that no other run has asked for,
+// or whichever it is; nil if there is none.
+func (c *caller) nextOrder(whichever bool) (*order, error) {
+	o := &order{conv: c.open.Conversation, listed: !c.byID}
+	var taken []chat.OrderKey
+	if c.byID {
+		whichever = true
+	} else {
+		c.diff.tidy(c.svc.cfg.Log, c.open.Conversation)
+	}
+	taken, c.diff.need = c.svc.claims.take(o, c.diff.need, int(c.window), whichever)
+	if len(taken) == 0 {
+		return nil, nil //nolint:nilnil // no order is an answer here
+	}
+	for _, k := range taken {
+		o.want = append(o.want, k.ID)
+	}
+	c.orders = append(c.orders, o)
+	o.places = make(map[chat.SegmentID]chat.OrderKey, len(taken))
+	for _, k := range taken {
+		if _, twice := o.places[k.ID]; twice {
+			return nil, fmt.Errorf("%w: segment %s in two places", ErrLied, k.ID)
 		}
-		switch f := f.(type) {
-		case wire.CatchupRefuse:
-			if f.Reason.Raw() == reasonBusy {
-				return fmt.Errorf("%w: %w", chat.ErrRefused, ErrBusy)
-			}
-			return fmt.Errorf("%w: %s", chat.ErrRefused, f.Reason)
-		case wire.Beacons:
-			if heard += len(f.Envelopes); heard > maxBeacons || len(f.Envelopes) == 0 && !f.Last {
-				return fmt.Errorf("%w: %d beacons", ErrLied, heard)
-			}
-			for _, data := range f.Envelopes {
-				if err := c.svc.cfg.hear(c.peer, c.open.Conversation, data, chat.PeerID{}); err != nil {
-					return fmt.Errorf("beacon: %w", err)
-				}
-			}
-			if f.Last {
-				return nil
-			}
-		default:
-			return unexpected(f)
+		o.places[k.ID] = k
+		if c.byID {
+			o.places[k.ID] = chat.OrderKey{}
 		}
 	}
+	return o, nil
 }
 
-// ranges is one round.
-func (c *caller) ranges(out wire.Ranges) (wire.Ranges, error) {
-	if err := c.ask(out); err != nil {
-		return nil, err
-	}
+// hearRanges is its second half.
+func (c *caller) hearRanges() error {
 	f, err := c.read()
 	if err != nil {
-		return nil, fmt.Errorf("read ranges: %w", err)
+		return fmt.Errorf("read ranges: %w", err)
 	}
 	in, ok := f.(wire.Ranges)
 	if !ok {
-		return nil, unexpected(f)
+		return unexpected(f)
 	}
-	return in, nil
-}
-
-// fetchNeeded fetches what turned out to be needed, as long as that is at least
-// so many segments.
-func (c *caller) fetchNeeded(ctx context.Context, atLeast int) error {
-	d := &c.diff
-	if len(d.need) < atLeast {
-		return nil
+	if err := c.look(func(r *reader) error { return judge(r.resolve(in, &c.diff)) }); err != nil {
+		return err
 	}
-	slices.SortFunc(d.need, func(a, b chat.OrderKey) int {
-		if c.svc.cfg.NewestFirst {
-			a, b = b, a
-		}
-		return a.Compare(b)
-	})
-	d.need = slices.Compact(d.need)
-	d.need = slices.DeleteFunc(d.need, func(k chat.OrderKey) bool {
-		return c.svc.cfg.Log.Has(c.open.Conversation, k.ID) // came by itself, or is pruned
-	})
-	for len(d.need) >= atLeast {
-		n := min(len(d.need), int(c.window))
-		wanted := make(map[chat.SegmentID]chat.OrderKey, n)
-		var want wire.Want
-		for _, k := range d.need[:n] {
-			if _, twice := wanted[k.ID]; twice {
-				return fmt.Errorf("%w: segment %s in two places", ErrLied, k.ID)
-			}
-			wanted[k.ID] = k
-			want = append(want, k.ID)
-		}
-		d.need = d.need[n:]
-		if err := c.fetch(ctx, want, wanted); err != nil {
-			return err
-		}
-		for id := range wanted { // what is left
-			if !c.svc.cfg.Log.Has(c.open.Conversation, id) {
-				c.undelivered++
-			}
-		}
-		if c.undelivered > c.x.lim.undelivered {
-			return fmt.Errorf("%w: %d segments announced and not delivered", ErrLied, c.undelivered)
-		}
-	}
+	c.diff.tidy(c.svc.cfg.Log, c.open.Conversation)
 	return nil
 }
 
-// fetch asks for segments, at their places where these are known, and stores
-// what comes. It leaves in wanted what did not come.
-func (c *caller) fetch(ctx context.Context, want wire.Want, wanted map[chat.SegmentID]chat.OrderKey) error {
-	begin := time.Now()
-	if err := c.ask(want); err != nil {
-		return err
+// estimate is about how many segments this run fetches: what is known to be
+// needed, or, while ranges are open, how many more the other side has.
+func (c *caller) estimate() int {
+	known := c.ordered + len(c.diff.need)
+	if len(c.diff.open) == 0 {
+		return known
 	}
-	t := &intake{
-		cfg: &c.svc.cfg, from: c.peer, conv: c.open.Conversation,
-		check: func(s *chat.Segment) error {
-			place, ok := wanted[s.ID]
-			switch {
-			case !ok:
-				return fmt.Errorf("%w: segment %s was not asked for", ErrLied, s.ID)
-			case place != chat.OrderKey{} && place != s.Key():
-				return fmt.Errorf("%w: segment %s was announced for another time", ErrLied, s.ID)
-			}
-			delete(wanted, s.ID)
-			return nil
-		},
-	}
-	defer func() { c.fetched += t.accepted }()
+	return max(known, c.theirs-c.had)
+}
+
+// hearSegments is the answer to an order.
+func (c *caller) hearSegments(o *order, pipe *pipeline) error {
+	clock := newStopwatch()
+	d := delivery{order: o}
 	for {
 		f, err := c.read()
+		if err == nil {
+			segs, ok := f.(wire.Segments)
+			if !ok {
+				err = unexpected(f)
+			} else if err = saysNothing(segs); err == nil {
+				c.svc.claims.renew(o)
+				d.batch.add(segs)
+				d.last = segs.Last
+			}
+		} else {
+			err = fmt.Errorf("read segments: %w", err)
+		}
+		if err != nil || d.last || d.batch.full() {
+			clock.stop()
+			if broken := pipe.put(d); broken != nil {
+				return broken
+			}
+			clock.start()
+			d.batch = batch{}
+		}
 		if err != nil {
-			// What came is good, whatever ended the run.
-			return fmt.Errorf("read segments: %w", errors.Join(err, t.flush(ctx)))
+			return err // what came is good, whatever ended the run
 		}
-		segs, ok := f.(wire.Segments)
-		if !ok {
-			return unexpected(f)
-		}
-		if err := t.take(ctx, segs); err != nil {
-			return err
-		}
-		if segs.Last {
+		if d.last {
 			break
 		}
 	}
-	c.window = c.window.next(time.Since(begin))
-	if len(wanted) > 0 && c.full() {
-		return errEnough // the other side keeps to the same limit
-	}
-	return nil
-}
-
-// push hands over what the other side lacks, parents before their children.
-func (c *caller) push(res *Result, reconciled bool) error {
-	var ids []chat.SegmentID
-	for i, lacks := range c.diff.lacks {
-		if lacks {
-			ids = append(ids, c.set.keys[i].ID)
-		}
-	}
-	lacking := len(ids)
-	for ids = ids[:min(lacking, MaxPush)]; len(ids) > 0; {
-		n := min(len(ids), int(c.window))
-		if err := c.handOver(ids[:n], res); err != nil {
-			return err
-		}
-		ids = ids[n:]
-	}
-	res.PeerHolds = reconciled && res.Pushed == lacking
-	return nil
-}
-
-// handOver is one part of push.
-func (c *caller) handOver(ids []chat.SegmentID, res *Result) error {
+	c.window = c.window.next(clock.total())
 	if c.full() {
-		return errEnough
+		return errEnough // the other side keeps to the same limit, and left things out
 	}
-	begin := time.Now()
-	sent, err := c.x.sendSegments(c.svc.cfg.Log, c.open.Conversation, ids)
-	if err != nil {
-		return fmt.Errorf("hand over: %w", err)
-	}
-	f, err := c.read()
-	if err != nil {
-		return fmt.Errorf("read what is held: %w", err)
-	}
-	held, ok := f.(wire.Held)
-	if !ok {
-		return unexpected(f)
-	}
-	if uint64(held.Held)+uint64(held.Refused) != uint64(sent) {
-		return fmt.Errorf("%w: %d segments held and %d refused of %d", ErrLied, held.Held, held.Refused, sent)
-	}
-	c.held += int(held.Held)
-	res.Pushed = c.held
-	res.Refused += int(held.Refused)
-	c.window = c.window.next(time.Since(begin))
 	return nil
 }

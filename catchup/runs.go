@@ -26,6 +26,7 @@ type runs struct {
 	in      map[chat.PeerID]int
 	inAll   int
 	allowed map[chat.PeerID]time.Time // see pace
+	paid    map[chat.PeerID]time.Time // see afford
 }
 
 // turns are the runs with one peer that we call.
@@ -42,6 +43,7 @@ func newRuns(lim limits) *runs {
 		out:     make(map[chat.PeerID]*turns),
 		in:      make(map[chat.PeerID]int),
 		allowed: make(map[chat.PeerID]time.Time),
+		paid:    make(map[chat.PeerID]time.Time),
 	}
 }
 
@@ -129,24 +131,64 @@ func (r *runs) answer(p chat.PeerID, now time.Time) (leave func(), err error) {
 	}, nil
 }
 
-// pace spends one run of p's allowance. allowed holds when p's allowance will
-// be whole again; who is not in it has it whole. mu is locked.
+// pace spends one run of p's allowance. mu is locked.
 func (r *runs) pace(p chat.PeerID, now time.Time) bool {
-	if len(r.allowed) >= sweepAbove {
-		for q, t := range r.allowed {
-			if !t.After(now) {
-				delete(r.allowed, q)
-			}
-		}
-	}
-	whole := r.allowed[p]
-	if whole.Before(now) {
-		whole = now
-	}
-	whole = whole.Add(r.lim.runEvery)
+	whole := spend(r.allowed, p, now, r.lim.runEvery)
 	if whole.Sub(now) > time.Duration(r.lim.runBurst)*r.lim.runEvery {
 		return false
 	}
 	r.allowed[p] = whole
 	return true
+}
+
+// spend is when p's allowance will be whole again if it spends cost now. all
+// holds that for everybody; who is not in it has it whole.
+func spend(all map[chat.PeerID]time.Time, p chat.PeerID, now time.Time, cost time.Duration) time.Time {
+	if len(all) >= sweepAbove {
+		for q, t := range all {
+			if !t.After(now) {
+				delete(all, q)
+			}
+		}
+	}
+	whole := all[p]
+	if whole.Before(now) {
+		whole = now
+	}
+	return whole.Add(cost)
+}
+
+// afford makes p wait until it may have us look into our log again, for all its
+// runs together: a part of one core is all that one peer gets of us for long. It
+// ends a run that would have to wait longer than its caller does.
+func (r *runs) afford(ctx context.Context, p chat.PeerID) error {
+	r.mu.Lock()
+	wait := time.Until(r.paid[p].Add(-r.lim.workBurst))
+	r.mu.Unlock()
+	switch {
+	case wait <= 0:
+		return nil
+	case wait > r.lim.frameTime/2:
+		return errEnough
+	}
+	return pause(ctx, wait)
+}
+
+// charge notes what p has had us work.
+func (r *runs) charge(p chat.PeerID, work int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.paid[p] = spend(r.paid, p, time.Now(), time.Duration(work)*r.lim.workEvery)
+}
+
+// pause waits.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -3,7 +3,7 @@ package chat
 import "time"
 
 // An Event is something a face shows. The concrete types are Ready, Message,
-// Delivery, Member, Notice and Ended.
+// Delivery, Refused, Member, History, Notice and Ended.
 type Event interface{ event() }
 
 // Ready says that the node runs. It is the first event.
@@ -20,13 +20,49 @@ type Message struct {
 	Author       PeerID
 	Nick         Text
 	Time         time.Time
-	Kind         Kind
-	Text         Text
-	Mine         bool
+	// Clock is Time on the conversation's clock, which sorts its messages; zero
+	// where that is not known. See Place.
+	Clock Time
+	Kind  Kind
+	// Target is the message that this one is about, where Kind.HasTarget.
+	Target MessageID
+	Text   Text
+	Mine   bool
 	// Key is the draft's key, on the node that wrote it.
 	Key string
+	// Gap is set if something that it follows is missing: nobody online has it.
+	Gap bool
 	// Old is set on what was written before this node joined: history.
 	Old bool
+	// Request is set on the first messages of somebody unknown, which wait until
+	// the user has decided about that person.
+	Request bool
+
+	// These are for pages of history, where a message stands as all later ones
+	// have left it; in the live stream they are not set.
+
+	// Edited is set if Text is not what was written first.
+	Edited bool
+	// Deleted is set if the author has taken the message back; Text is empty.
+	Deleted bool
+	// Reactions are in the order of their first authors.
+	Reactions []Reaction
+}
+
+// Place is where m stands in the order of its conversation.
+func (m Message) Place() Place {
+	at := m.Clock
+	if at == 0 {
+		at = TimeOf(m.Time)
+	}
+	return Place{Time: at, ID: m.ID}
+}
+
+// A Reaction is what some people showed beside a message.
+type Reaction struct {
+	Text Text
+	// By are those who did, the first one first.
+	By []PeerID
 }
 
 // A DeliveryState says how far one of our own messages got.
@@ -37,6 +73,7 @@ const (
 	Queued DeliveryState = "queued" // nobody has it yet; it goes out by itself
 	Sent   DeliveryState = "sent"   // handed to Reached peers
 	Held   DeliveryState = "held"   // HeldBy of Members say that they hold it
+	Read   DeliveryState = "read"   // in private: the other one has seen it
 	Failed DeliveryState = "failed" // it will not go out, for Reason
 )
 
@@ -52,6 +89,15 @@ type Delivery struct {
 	Reason  string
 }
 
+// A Refused tells that a draft did not become a message: it could not be stored.
+type Refused struct {
+	Conversation Conversation
+	// Key is the draft's key.
+	Key string
+	// Reason is in our own words.
+	Reason string
+}
+
 // A Member came or went. In the presence room: is online, or is not.
 type Member struct {
 	Conversation Conversation
@@ -62,6 +108,19 @@ type Member struct {
 	Since time.Time
 	// Seed is set for seed nodes.
 	Seed bool
+}
+
+// A History tells how much of what was said in a conversation this node holds.
+type History struct {
+	Conversation Conversation
+	// Complete is set when all is here that anybody online has, and nothing that
+	// is known of is missing.
+	Complete bool
+	// Missing is how many messages are known of that nobody online has.
+	Missing int
+	// Fetched of about Total messages have come. While neither Complete nor
+	// Missing is set, more are on their way.
+	Fetched, Total int
 }
 
 // A NoticeCode says what a Notice is about. The values are stable, for scripts.
@@ -77,7 +136,10 @@ const (
 	NoticeSeedBack    NoticeCode = "seed-back"   // one is again
 	NoticeClock       NoticeCode = "clock"       // our clock is off
 	NoticeFailed      NoticeCode = "failed"      // messages were not accepted
+	NoticeStored      NoticeCode = "stored"      // messages can be stored again
+	NoticeEarlier     NoticeCode = "earlier"     // there is more in the history than is shown
 	NoticeMissed      NoticeCode = "missed"      // a slow face lost events
+	NoticeRequest     NoticeCode = "request"     // somebody unknown wrote
 )
 
 // A Notice is about the state of things, in our own words.
@@ -101,6 +163,8 @@ type Ended struct {
 func (Ready) event()    {}
 func (Message) event()  {}
 func (Delivery) event() {}
+func (Refused) event()  {}
 func (Member) event()   {}
+func (History) event()  {}
 func (Notice) event()   {}
 func (Ended) event()    {}

@@ -47,31 +47,6 @@ func (id *MessageID) UnmarshalText(text []byte) error {
 	return err
 }
 
-// A Kind says what a body is. Kinds that this version does not know are kept,
-// passed on, and shown as made by a newer version.
-type Kind uint32
-
-// The kinds of version 1.
-const (
-	KindText   Kind = 1 // a line, or several
-	KindAction Kind = 2 // "/me waves"
-)
-
-// Known reports whether this version can show k.
-func (k Kind) Known() bool { return k == KindText || k == KindAction }
-
-// A Body is the content of one message.
-type Body struct {
-	Kind Kind
-	// Text is set for the kinds made of text.
-	Text Text
-	// Data is the content of a kind that this version does not know.
-	Data []byte
-}
-
-// Size is the body's length in bytes, as MaxSegment counts it.
-func (b Body) Size() int { return b.Text.Len() + len(b.Data) }
-
 // A Chain is drawn at random at each start of a node. Within it the messages
 // of one conversation are numbered without gaps, so that a gap or a fork shows;
 // across starts nothing is numbered, so two copies of a key do not fork for ever.
@@ -127,6 +102,25 @@ func (k OrderKey) Compare(o OrderKey) int {
 		return 1
 	default:
 		return k.ID.Compare(o.ID)
+	}
+}
+
+// A Place sorts single messages the same way at everybody: by time, then by ID.
+// It decides which of several edits, reactions or topics is the newest.
+type Place struct {
+	Time Time
+	ID   MessageID
+}
+
+// Compare is negative if p comes before o.
+func (p Place) Compare(o Place) int {
+	switch {
+	case p.Time < o.Time:
+		return -1
+	case p.Time > o.Time:
+		return 1
+	default:
+		return bytes.Compare(p.ID[:], o.ID[:])
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -56,21 +57,6 @@ func TestMessageID(t *testing.T) {
 	}
 }
 
-func TestBodySize(t *testing.T) {
-	for _, c := range []struct {
-		body chat.Body
-		want int
-	}{
-		{chat.Body{Kind: chat.KindText, Text: mustText("abc")}, 3},
-		{chat.Body{Kind: chat.KindText, Text: mustText("é\x1b\u202e")}, 6},
-		{chat.Body{Kind: 99, Data: []byte{1, 2}}, 2},
-	} {
-		if got := c.body.Size(); got != c.want {
-			t.Errorf("size %d, want %d", got, c.want)
-		}
-	}
-}
-
 // Everybody's screen sorts the same: time first, then ID, and the order is total.
 func TestOrderIsTheSameForAll(t *testing.T) {
 	key := rapid.Custom(func(t *rapid.T) chat.OrderKey {
@@ -104,10 +90,17 @@ func TestOrderIsTheSameForAll(t *testing.T) {
 	}
 }
 
-func TestKnownKinds(t *testing.T) {
-	for kind, known := range map[chat.Kind]bool{0: false, chat.KindText: true, chat.KindAction: true, 3: false, 1 << 31: false} {
-		if kind.Known() != known {
-			t.Errorf("kind %d known: %v", kind, kind.Known())
-		}
+// Edits written within one millisecond are told apart by the conversation's
+// clock; a message whose place is not known stands at its wall-clock time.
+func TestMessagePlace(t *testing.T) {
+	wall := time.UnixMilli(1_780_000_000_000)
+	m := chat.Message{ID: chat.MessageID{1}, Time: wall}
+	if got, want := m.Place(), (chat.Place{Time: chat.TimeOf(wall), ID: m.ID}); got != want {
+		t.Errorf("place %+v, want %+v", got, want)
+	}
+	later := m
+	later.ID, later.Clock = chat.MessageID{0}, chat.TimeOf(wall)+1
+	if m.Place().Compare(later.Place()) >= 0 || later.Place().Compare(m.Place()) <= 0 {
+		t.Error("the later one is not the later one")
 	}
 }

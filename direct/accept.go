@@ -33,11 +33,12 @@ func (s *Service) greet(st network.Stream) error {
 	if err != nil {
 		return err
 	}
-	if err := s.enter(p); err != nil {
+	strange, err := s.enter(p, s.cfg.known(p))
+	if err != nil {
 		return err
 	}
 	defer s.wg.Done()
-	done := func() { s.leave(p) }
+	done := func() { s.leave(p, strange) }
 	stop := context.AfterFunc(s.ctx, func() { _ = st.Reset() })
 	defer stop()
 
@@ -76,28 +77,70 @@ func (s *Service) greet(st network.Stream) error {
 	return nil
 }
 
-// enter counts a stream that a peer opened, and the handler that serves it.
-func (s *Service) enter(p chat.PeerID) error {
+// enter counts a stream that a peer opened, and the handler that serves it. It
+// reports whether it is a stranger's.
+func (s *Service) enter(p chat.PeerID, known bool) (strange bool, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	v := s.inbound[p]
+	strange = !known && !s.wanted[p]
 	switch {
 	case s.closed:
-		return chat.ErrClosed
-	case s.streams >= maxInbound, s.inbound[p] >= maxInboundOfPeer:
-		return errTooMany
+		return false, chat.ErrClosed
+	case v.all >= maxInboundOfPeer, strange && s.streams >= maxInbound && !s.makeRoom():
+		return false, errTooMany
 	}
-	s.inbound[p]++
-	s.streams++
+	if strange {
+		v.strange++
+		s.streams++
+	}
+	v.all++
+	s.inbound[p] = v
 	s.wg.Add(1)
-	return nil
+	return strange, nil
+}
+
+// makeRoom ends the talk with the stranger who has said nothing for longest, if
+// for long enough, and reports whether there is one; s.mu is held. Who has
+// something to say comes again.
+func (s *Service) makeRoom() bool {
+	var silent *talk
+	before := time.Now().Add(-silentTime).UnixNano()
+	for p, v := range s.inbound {
+		t := s.talks[p]
+		if v.strange == 0 || t == nil || t.dismissed || s.wanted[p] {
+			continue
+		}
+		if heard := t.heard.Load(); heard <= before && (silent == nil || heard < silent.heard.Load()) {
+			silent = t
+		}
+	}
+	if silent == nil {
+		return false
+	}
+	silent.dismissed = true
+	select {
+	case silent.dismiss <- struct{}{}:
+	default: // asked before
+	}
+	return true
 }
 
 // leave is called when that stream is gone.
-func (s *Service) leave(p chat.PeerID) {
+func (s *Service) leave(p chat.PeerID, strange bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.streams--
-	if s.inbound[p]--; s.inbound[p] == 0 {
+	v := s.inbound[p]
+	if v.all--; v.all == 0 {
+		if t := s.talks[p]; t != nil {
+			t.dismissed = false
+		}
+	}
+	if strange {
+		v.strange--
+		s.streams--
+	}
+	if s.inbound[p] = v; v.all == 0 {
 		delete(s.inbound, p)
 	}
 }

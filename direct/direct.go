@@ -46,10 +46,16 @@ type Config struct {
 	// Admit says whether a peer may talk to us. The text of an error is told to
 	// the peer as the reason. If nil, everybody may.
 	Admit func(p chat.PeerID) error
+	// Known says whether the user knows a peer. Strangers together may hold
+	// only so many streams, and never those of the people known; nor of those
+	// this node wants to talk to. If nil, all others are strangers.
+	Known func(p chat.PeerID) bool
 	// Receive stores segments of p: verified, of our conversation with p, and
-	// new as far as direct remembers. They are acknowledged when it returns nil;
-	// an error ends the stream, and the peer sends them again later. It is
-	// called once at a time for one peer. It may wait: the peer then waits too.
+	// new as far as direct remembers, which is not beyond a restart. All that is
+	// there is given at once, up to batchSize. They are acknowledged when it
+	// returns nil, not before, so they must be on stable storage by then; an
+	// error ends the stream, and the peer sends them again later. It is called
+	// once at a time for one peer. It may wait: the peer then waits too.
 	Receive func(ctx context.Context, p chat.PeerID, segs []*chat.Segment) error
 	// Events is told what happens, one event after the other for each peer. It
 	// may wait, also for somebody who calls Send: up to reportSize events of a
@@ -90,6 +96,8 @@ func (c Config) admit(p chat.PeerID) error {
 	return c.Admit(p)
 }
 
+func (c Config) known(p chat.PeerID) bool { return c.Known != nil && c.Known(p) }
+
 func (c Config) report(ev Event) {
 	if c.Events != nil {
 		c.Events(ev)
@@ -124,10 +132,14 @@ type Service struct {
 	mu      sync.Mutex
 	closed  bool
 	talks   map[chat.PeerID]*talk
-	resting int // talks without a stream and without a wish for one
-	inbound map[chat.PeerID]int
-	streams int // the sum of inbound
+	resting int                  // talks without a stream and without a wish for one
+	wanted  map[chat.PeerID]bool // by Open or Send, until Goodbye
+	inbound map[chat.PeerID]visits
+	streams int // those of strangers
 }
+
+// visits count the streams that one peer opened.
+type visits struct{ all, strange int }
 
 // New serves wire.DirectProtocol on h until Close.
 func New(h corehost.Host, cfg Config) *Service {
@@ -135,7 +147,8 @@ func New(h corehost.Host, cfg Config) *Service {
 		host:    h,
 		cfg:     cfg,
 		talks:   make(map[chat.PeerID]*talk),
-		inbound: make(map[chat.PeerID]int),
+		wanted:  make(map[chat.PeerID]bool),
+		inbound: make(map[chat.PeerID]visits),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.notify = &network.NotifyBundle{ConnectedF: s.connected}
@@ -167,7 +180,7 @@ func (s *Service) Send(ctx context.Context, p chat.PeerID, seg *chat.Segment) er
 	if err := s.sendable(p, seg); err != nil {
 		return fmt.Errorf("send to %s: %w", p, err)
 	}
-	t, err := s.acquire(p)
+	t, err := s.want(p)
 	if err != nil {
 		return fmt.Errorf("send to %s: %w", p, err)
 	}
@@ -202,12 +215,13 @@ func (s *Service) sendable(p chat.PeerID, seg *chat.Segment) error {
 }
 
 // Open wants a talk with p, even with nothing to send, and keeps trying until
-// Goodbye, or until either side ends it. A second call tries again at once.
+// Goodbye, or until either side ends it. A second call tries again at once. If
+// there is a stream already, Connected is told once more.
 func (s *Service) Open(p chat.PeerID) {
 	if p.IsZero() || p == s.cfg.Self {
 		return
 	}
-	t, err := s.acquire(p)
+	t, err := s.want(p)
 	if err != nil {
 		return
 	}
@@ -215,11 +229,51 @@ func (s *Service) Open(p chat.PeerID) {
 	t.ask(func() { t.handle(evOpened{}) })
 }
 
+// Wanted reports whether this node wants to talk with p: whether Open or Send
+// was called, and Goodbye not since.
+func (s *Service) Wanted(p chat.PeerID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wanted[p]
+}
+
+// Linked returns what Connected said of the present stream with p, and false if
+// there is none.
+func (s *Service) Linked(p chat.PeerID) (Connected, bool) {
+	t := s.lookUp(p)
+	if t == nil {
+		return Connected{}, false
+	}
+	defer s.release(t)
+	ev := t.linked.Load()
+	if ev == nil {
+		return Connected{}, false
+	}
+	return *ev, true
+}
+
+// Read tells p that a person was shown everything of p's up to and including
+// a segment, in the order of (time, ID): call it with ascending ones, for only
+// the latest goes out, now and on each new stream. It does not connect, and it
+// is forgotten with the talk, so call it again when Connected comes.
+func (s *Service) Read(p chat.PeerID, upTo chat.SegmentID) {
+	t := s.lookUp(p)
+	if t == nil {
+		return
+	}
+	defer s.release(t)
+	t.post(func() { t.markRead(upTo) })
+}
+
 // Goodbye waits until p has acknowledged what is queued, or until ctx ends,
 // then tells p that the talk is over and ends it, which takes another few
-// seconds at most. What is not acknowledged by then is dropped from the outbox
-// without an event, and Goodbye returns an error that says how much.
+// seconds at most, and as long as Receive takes. What p has on its way is still
+// received and acknowledged. What is not acknowledged by p is dropped from the
+// outbox without an event, and Goodbye returns an error that says how much.
 func (s *Service) Goodbye(ctx context.Context, p chat.PeerID) error {
+	s.mu.Lock()
+	delete(s.wanted, p)
+	s.mu.Unlock()
 	t := s.lookUp(p)
 	if t == nil {
 		return nil
@@ -258,85 +312,8 @@ func (s *Service) Pending(p chat.PeerID) int {
 	return int(t.pending.Load())
 }
 
-// acquire finds or starts the talk with p, which does not end before release.
-func (s *Service) acquire(p chat.PeerID) (*talk, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, chat.ErrClosed
-	}
-	t := s.talks[p]
-	if t == nil {
-		t = newTalk(s, p)
-		s.talks[p] = t
-		s.wg.Go(t.run)
-	}
-	t.users++
-	return t, nil
-}
-
-// lookUp is acquire for a talk that there may not be.
-func (s *Service) lookUp(p chat.PeerID) *talk {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.talks[p]
-	if t != nil {
-		t.users++
-	}
-	return t
-}
-
-func (s *Service) release(t *talk) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.users--
-}
-
-// forget lets t end, unless somebody is about to use it.
-func (s *Service) forget(t *talk) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t.users > 0 {
-		return false
-	}
-	delete(s.talks, t.peer)
-	return true
-}
-
-// rest asks for leave to be remembered without a stream.
-func (s *Service) rest() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.resting >= maxResting {
-		return false
-	}
-	s.resting++
-	return true
-}
-
-func (s *Service) unrest() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.resting--
-}
-
-// connected tells a waiting talk that its peer is here. libp2p calls it.
-func (s *Service) connected(_ network.Network, c network.Conn) {
-	p, err := chat.PeerIDFromLibp2p(c.RemotePeer())
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.talks[p]; t != nil {
-		select {
-		case t.poke <- struct{}{}:
-		default: // it will look anyhow
-		}
-	}
-}
-
 var (
 	errSuperseded = errors.New("the peer opened another stream")
 	errNotReading = errors.New("the peer does not read")
+	errSilent     = errors.New("silent, and others want in")
 )

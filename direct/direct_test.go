@@ -201,6 +201,8 @@ func describe(ev Event) string {
 		return "sent"
 	case SegmentDelivered:
 		return "delivered"
+	case SegmentRead:
+		return "read"
 	case SegmentFailed:
 		return "failed: " + ev.Reason.Line()
 	case SaidGoodbye:

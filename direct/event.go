@@ -8,7 +8,7 @@ import (
 
 // An Event tells what became of a talk. The concrete types are Connected,
 // Disconnected, Trying, SegmentSent, SegmentDelivered, SegmentFailed,
-// SaidGoodbye and Refused.
+// SegmentRead, SaidGoodbye and Refused.
 type Event interface {
 	// With is the peer that the event is about.
 	With() chat.PeerID
@@ -64,8 +64,19 @@ type (
 		Reason chat.Text
 	}
 
+	// SegmentRead says that the peer has shown to a person every segment of
+	// ours that it has up to and including ID, in the order of (time, ID). One
+	// that stands before ID and is delivered later counts as read when it is.
+	// ID is what the peer says: it may be no segment of ours. The news may come
+	// again, and older after newer.
+	SegmentRead struct {
+		Peer chat.PeerID
+		ID   chat.SegmentID
+	}
+
 	// SaidGoodbye says that the peer ended the talk. It comes after its last
-	// segment. What it has not acknowledged is still tried.
+	// segment and its last acknowledgement. What it has not acknowledged is
+	// still tried.
 	SaidGoodbye struct{ Peer chat.PeerID }
 
 	// Refused says that the peer does not want to talk. SegmentFailed follows
@@ -93,6 +104,9 @@ func (e SegmentDelivered) With() chat.PeerID { return e.Peer }
 
 // With is the peer that the event is about.
 func (e SegmentFailed) With() chat.PeerID { return e.Peer }
+
+// With is the peer that the event is about.
+func (e SegmentRead) With() chat.PeerID { return e.Peer }
 
 // With is the peer that the event is about.
 func (e SaidGoodbye) With() chat.PeerID { return e.Peer }

@@ -24,8 +24,9 @@ const (
 
 // What strangers may cost us.
 const (
-	// maxInbound is how many streams that others opened we serve at once,
-	// those without a Hello included. More are reset.
+	// maxInbound is how many streams that strangers opened we serve at once,
+	// those without a Hello included. Beyond it the stranger who was silent
+	// longest makes room, if that is for silentTime; else the new one is reset.
 	maxInbound = 256
 
 	// maxInboundOfPeer bounds the same for one peer. One is in use; the others
@@ -60,6 +61,17 @@ const (
 	// buffer with one frame more, and small things.
 	linkMemory = 3*wire.MaxFrame + 16<<10
 
+	// segmentsBurst and segmentsPerSecond bound how many segments and read marks
+	// of a peer are looked at, and bytesBurst and bytesPerSecond how many bytes
+	// of them: each segment costs the check of a signature. A peer that sends
+	// more waits, for its streams are not read meanwhile.
+	segmentsBurst     = 4096
+	segmentsPerSecond = 512
+	bytesBurst        = 64 << 20
+	bytesPerSecond    = 8 << 20
+	// quotaPause is the least time that it waits.
+	quotaPause = 50 * time.Millisecond
+
 	// segmentMemory is how many times its own size a segment takes until it is
 	// stored: its bytes, its texts, and what decoding leaves behind.
 	segmentMemory = 3
@@ -89,6 +101,11 @@ const (
 	// partingTime is how long a closed stream waits for the other side to close
 	// it too, which says that everything has arrived.
 	partingTime = 2 * time.Second
+	// ackTime is how long a peer that said goodbye has to acknowledge what was
+	// on its way to it.
+	ackTime = 10 * time.Second
+	// silentTime is how long a stranger may say nothing while others want in.
+	silentTime = time.Minute
 	// flushTime is how long Close lets streams write what they still have.
 	flushTime = time.Second
 	// restTime is how long an ended talk is remembered, for its window.

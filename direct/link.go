@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 const serviceName = "p2pchat.direct"
 
 // A link is one stream of a talk. One goroutine reads it and one writes it; the
-// talk's goroutine starts them, and ends them by finish or fail.
+// talk's goroutine starts them, and ends them by part, finish or fail.
 type link struct {
 	st   network.Stream
 	in   *wire.Reader
@@ -26,9 +27,17 @@ type link struct {
 	// done is called when the stream is gone. It may be nil.
 	done func()
 
+	// owned by the talk's goroutine:
+	up      bool  // both have said Hello
+	bidden  bool  // the peer said Goodbye
+	asked   bool  // and is asked to acknowledge what is on its way
+	limited bool  // by limit
+	late    bool  // the other side did not close in time; set before over
+	why     error // what we ended it for, in the ordinary way
+	unknown int   // acknowledgements of what we do not know
+
+	deaf     bool          // what comes is not stored any more; deliver owns it
 	told     chan struct{} // closed when the user knows of the talk
-	up       bool          // both have said Hello; the talk's goroutine owns it
-	unknown  int           // acknowledgements of what we do not know; likewise
 	over     chan struct{} // closed when the talk's goroutine knows of the end
 	flushed  chan struct{} // closed when nothing more is written
 	failOnce sync.Once
@@ -68,18 +77,40 @@ func (l *link) cause(err error) error {
 		return l.failure
 	default:
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case l.why != nil:
+		return l.why
+	case errors.Is(err, io.EOF), l.limited && isTimeout(err):
 		return nil
 	}
 	return err
 }
 
-// finish writes what is still to be written, then last if it is not nil, and
-// closes the stream as soon as the other side has closed it too, or after
-// partingTime.
-func (l *link) finish(last wire.DirectFrame) {
-	l.out.finish(last)
-	_ = l.st.SetReadDeadline(time.Now().Add(partingTime))
+// isTimeout reports whether a deadline has passed.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// part writes what is still to be written, then last; after it nothing but
+// acknowledgements and read marks. The other side has partingTime to close.
+func (l *link) part(last wire.DirectFrame) {
+	l.out.part(last)
+	l.limit(partingTime)
+}
+
+// finish writes what is still to be written and closes our side. The other side
+// has partingTime to do the same.
+func (l *link) finish() {
+	if l.out.close() {
+		l.limit(partingTime)
+	}
+}
+
+// limit bounds how long the stream is still read.
+func (l *link) limit(d time.Duration) {
+	l.limited = true
+	_ = l.st.SetReadDeadline(time.Now().Add(d))
 }
 
 // readHello reads the first frame of a stream.
@@ -104,7 +135,7 @@ func (r *refusal) Unwrap() error { return chat.ErrRefused }
 
 // write is the only writer of the stream. It gathers frames, and writes them as
 // soon as there are no more: a lone message leaves at once, a burst in few
-// writes. It returns when the output is finished or the link failed.
+// writes. It returns when the output is closed or the link failed.
 func (l *link) write(timeout time.Duration, written func([]chat.SegmentID)) {
 	defer close(l.flushed)
 	var buf []byte
@@ -126,7 +157,7 @@ func (l *link) write(timeout time.Duration, written func([]chat.SegmentID)) {
 		return nil
 	}
 	for {
-		frames, last := l.out.take()
+		frames, closed := l.out.take()
 		for _, f := range frames {
 			var err error
 			if buf, err = wire.AppendDirect(buf, f.frame); err == nil && len(buf) >= writeBuffer {
@@ -142,14 +173,14 @@ func (l *link) write(timeout time.Duration, written func([]chat.SegmentID)) {
 				return
 			}
 		}
-		if len(frames) > 0 && !last {
+		if len(frames) > 0 && !closed {
 			continue // more may have come meanwhile
 		}
 		if err := flush(); err != nil {
 			l.fail(fmt.Errorf("write: %w", err))
 			return
 		}
-		if last {
+		if closed {
 			if err := l.st.CloseWrite(); err != nil {
 				l.fail(fmt.Errorf("write: %w", err))
 			}
@@ -160,6 +191,21 @@ func (l *link) write(timeout time.Duration, written func([]chat.SegmentID)) {
 		case <-l.failed:
 			return
 		}
+	}
+}
+
+// flush lets a side that did not close in time no longer than flushTime read
+// what is still to be written.
+func (l *link) flush() {
+	if !l.late {
+		return
+	}
+	timer := time.NewTimer(flushTime)
+	defer timer.Stop()
+	select {
+	case <-l.flushed:
+	case <-timer.C:
+		l.fail(errNotReading)
 	}
 }
 
@@ -185,11 +231,13 @@ const wakeSize = 1
 type output struct {
 	wake chan struct{}
 
-	mu       sync.Mutex
-	frames   []outgoing
-	acks     []chat.SegmentID
-	last     wire.DirectFrame
-	finished bool
+	mu     sync.Mutex
+	frames []outgoing
+	acks   []chat.SegmentID
+	read   *chat.SegmentID
+	last   wire.DirectFrame
+	parted bool // no frames follow
+	closed bool // nothing follows
 }
 
 // An outgoing is a frame, and the segment it carries, if any.
@@ -210,7 +258,7 @@ func (o *output) segments(segs []*chat.Segment) {
 func (o *output) ack(ids []chat.SegmentID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.finished {
+	if o.closed {
 		return true
 	}
 	if len(o.acks)+len(ids) > maxUnsentAcks {
@@ -221,21 +269,44 @@ func (o *output) ack(ids []chat.SegmentID) bool {
 	return true
 }
 
-// finish makes last, if it is not nil, the last frame; nothing can follow.
-func (o *output) finish(last wire.DirectFrame) {
+// mark adds a read mark; the latest is enough.
+func (o *output) mark(id chat.SegmentID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.finished {
+	if o.closed {
 		return
 	}
-	o.finished, o.last = true, last
+	o.read = &id
 	o.wakeUp()
+}
+
+// part makes last the last frame that is no acknowledgement.
+func (o *output) part(last wire.DirectFrame) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.parted || o.closed {
+		return
+	}
+	o.parted, o.last = true, last
+	o.wakeUp()
+}
+
+// close lets nothing follow, and reports whether something could until now.
+func (o *output) close() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return false
+	}
+	o.closed = true
+	o.wakeUp()
+	return true
 }
 
 func (o *output) add(frames ...outgoing) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.finished {
+	if o.parted || o.closed {
 		return
 	}
 	o.frames = append(o.frames, frames...)
@@ -250,7 +321,7 @@ func (o *output) wakeUp() {
 }
 
 // take returns all that is to be written, and whether nothing can follow.
-func (o *output) take() (frames []outgoing, last bool) {
+func (o *output) take() (frames []outgoing, closed bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	frames, o.frames = o.frames, nil
@@ -261,11 +332,15 @@ func (o *output) take() (frames []outgoing, last bool) {
 		frames = append(frames, outgoing{frame: wire.Ack(distinct(acks[:n]))})
 		acks = acks[n:]
 	}
+	if o.read != nil {
+		frames = append(frames, outgoing{frame: wire.Read(*o.read)})
+		o.read = nil
+	}
 	if o.last != nil {
 		frames = append(frames, outgoing{frame: o.last})
 		o.last = nil
 	}
-	return frames, o.finished
+	return frames, o.closed
 }
 
 // distinct drops repetitions: no acknowledgement names a segment twice.

@@ -7,6 +7,10 @@ import (
 	"github.com/p2pchat/p2pchat/chat"
 )
 
+// reasonUnsupported is why a peer that does not speak the protocol, such as a
+// seed, refuses.
+const reasonUnsupported = "does not take private messages"
+
 // An outbox decides what to do for one peer: when to connect, what to send,
 // when to give up. It is pure: events in, effects out, time as an argument.
 //
@@ -22,10 +26,13 @@ type outbox struct {
 	next  int // queue[:next] were given to the present stream
 
 	open        bool // a talk is wanted, even with nothing to send
+	parting     bool // the peer said goodbye on the present stream
+	untold      bool // and that is to be reported yet
 	state       outboxState
 	attempt     int // failures since the last success
 	unsupported int // of these, at the end: not speaking the protocol
 	due         time.Time
+	connected   Connected // what was reported of the present talk
 	linkedAt    time.Time
 	poked       time.Time
 }
@@ -48,83 +55,14 @@ func newOutbox(p chat.PeerID, jitter func() float64) *outbox {
 	return &outbox{peer: p, jitter: jitter, byID: make(map[chat.SegmentID]*entry)}
 }
 
-// An event is something that happened.
-type event interface{ event() }
-
-type (
-	// evQueued: this node wants to send a segment.
-	evQueued struct{ seg *chat.Segment }
-	// evOpened: this node wants a talk, now.
-	evOpened struct{}
-	// evHungUp: this node wants none any more.
-	evHungUp struct{}
-	// evLinked: there is a new stream, or another than before.
-	evLinked struct {
-		nick chat.Text
-		sent time.Time
-		byUs bool
-	}
-	// evUnlinked: there is none any more.
-	evUnlinked struct{ err error }
-	// evFailed: an attempt to connect failed.
-	evFailed struct {
-		err         error
-		unsupported bool
-	}
-	// evWritten: these were written to the stream.
-	evWritten struct{ ids []chat.SegmentID }
-	// evAcked: the peer has these.
-	evAcked struct{ ids []chat.SegmentID }
-	// evGoodbye: the peer ended the talk.
-	evGoodbye struct{}
-	// evRefused: the peer does not want to talk.
-	evRefused struct{ reason chat.Text }
-	// evReachable: the peer has just connected to us.
-	evReachable struct{}
-	// evTimer: the time of a wakeAt has come.
-	evTimer struct{}
-)
-
-func (evQueued) event()    {}
-func (evOpened) event()    {}
-func (evHungUp) event()    {}
-func (evLinked) event()    {}
-func (evUnlinked) event()  {}
-func (evFailed) event()    {}
-func (evWritten) event()   {}
-func (evAcked) event()     {}
-func (evGoodbye) event()   {}
-func (evRefused) event()   {}
-func (evReachable) event() {}
-func (evTimer) event()     {}
-
-// An effect is something to do.
-type effect interface{ effect() }
-
-type (
-	// doConnect: try to get a stream; evLinked or evFailed answers.
-	doConnect struct{}
-	// doCancel: the attempt is not needed any more, and nothing shall answer.
-	doCancel struct{}
-	// doSend: hand these to the present stream.
-	doSend struct{ segs []*chat.Segment }
-	// doWake: answer with evTimer at that time. It replaces an earlier one.
-	doWake struct{ at time.Time }
-	// doReport: tell the user of the package.
-	doReport struct{ ev Event }
-)
-
-func (doConnect) effect() {}
-func (doCancel) effect()  {}
-func (doSend) effect()    {}
-func (doWake) effect()    {}
-func (doReport) effect()  {}
-
 // pending is how many segments are not acknowledged.
 func (o *outbox) pending() int { return len(o.queue) }
 
 // wanted reports whether this node wants a talk.
 func (o *outbox) wanted() bool { return o.open || len(o.queue) > 0 }
+
+// inFlight is how many of these were given to the present stream.
+func (o *outbox) inFlight() int { return o.next }
 
 // knows reports whether a segment is unacknowledged.
 func (o *outbox) knows(id chat.SegmentID) bool { return o.byID[id] != nil }
@@ -148,9 +86,10 @@ func (o *outbox) handle(now time.Time, ev event) []effect {
 		return o.written(ev.ids)
 	case evAcked:
 		return o.acked(ev.ids)
+	case evRead:
+		return o.read(ev.id)
 	case evGoodbye:
-		o.open = false
-		return []effect{doReport{SaidGoodbye{o.peer}}}
+		return o.goodbye()
 	case evRefused:
 		return o.refused(ev.reason)
 	case evReachable:
@@ -184,6 +123,8 @@ func (o *outbox) wantTalk() []effect {
 	case idle, waiting: // a person asked: do not let them wait for the timer
 		o.attempt = 0
 		return o.connect()
+	case linked: // who opens it now may have missed it
+		return []effect{doReport{o.connected}}
 	default:
 		return nil
 	}
@@ -213,10 +154,12 @@ func (o *outbox) link(now time.Time, ev evLinked) (do []effect) {
 	}
 	if o.state != linked {
 		o.linkedAt, o.unsupported = now, 0
-		do = append(do, doReport{Connected{Peer: o.peer, Nick: ev.nick, Sent: ev.sent, ByUs: ev.byUs}})
+		o.connected = Connected{Peer: o.peer, Nick: ev.nick, Sent: ev.sent, ByUs: ev.byUs}
+		do = append(do, doReport{o.connected})
 	}
+	do = append(do, o.tellGoodbye()...)
 	o.state = linked
-	o.next = 0
+	o.next, o.parting = 0, false
 	return append(do, o.fill()...)
 }
 
@@ -225,7 +168,7 @@ func (o *outbox) unlink(now time.Time, err error) []effect {
 		return nil
 	}
 	o.next = 0
-	do := []effect{doReport{Disconnected{o.peer, err}}}
+	do := append(o.tellGoodbye(), doReport{Disconnected{o.peer, err}})
 	if now.Sub(o.linkedAt) >= stableAfter {
 		o.attempt = 0
 	}
@@ -293,14 +236,49 @@ func (o *outbox) acked(ids []chat.SegmentID) (do []effect) {
 		o.attempt = 0
 		do = append(do, doReport{SegmentDelivered{o.peer, id}})
 	}
-	if o.state == linked {
-		do = append(do, o.fill()...)
+	if o.state != linked {
+		return do
 	}
-	return do
+	if o.next == 0 {
+		do = append(do, o.tellGoodbye()...)
+	}
+	return append(do, o.fill()...)
+}
+
+// read accepts a read mark, which says that the segment is stored as well: the
+// acknowledgement may have been lost with the stream before.
+func (o *outbox) read(id chat.SegmentID) (do []effect) {
+	if o.knows(id) {
+		do = o.acked([]chat.SegmentID{id})
+	}
+	return append(do, doReport{SegmentRead{o.peer, id}})
+}
+
+// goodbye: what is on its way may still be acknowledged on this stream, and the
+// rest waits for another.
+func (o *outbox) goodbye() []effect {
+	o.open = false
+	if o.parting {
+		return nil
+	}
+	o.parting, o.untold = true, true
+	if o.next > 0 {
+		return nil
+	}
+	return o.tellGoodbye()
+}
+
+// tellGoodbye reports a goodbye that was not, after what it is answered with.
+func (o *outbox) tellGoodbye() []effect {
+	if !o.untold {
+		return nil
+	}
+	o.untold = false
+	return []effect{doReport{SaidGoodbye{o.peer}}}
 }
 
 func (o *outbox) refused(reason chat.Text) []effect {
-	do := []effect{doReport{Refused{o.peer, reason}}}
+	do := append(o.tellGoodbye(), doReport{Refused{o.peer, reason}})
 	for _, e := range o.queue {
 		do = append(do, doReport{SegmentFailed{o.peer, e.seg.ID, reason}})
 	}
@@ -316,9 +294,18 @@ func (o *outbox) refused(reason chat.Text) []effect {
 	return do
 }
 
+// reachable begins anew, for the peer has: it may need a moment to get ready.
 func (o *outbox) reachable(now time.Time) []effect {
-	if o.state != waiting || now.Sub(o.poked) < pokePause {
+	if o.state != waiting {
 		return nil
+	}
+	o.attempt = 0
+	if next := o.poked.Add(pokePause); now.Before(next) {
+		if !next.Before(o.due) {
+			return nil
+		}
+		o.due = next
+		return []effect{doWake{next}}
 	}
 	o.poked = now
 	return o.connect()
@@ -338,7 +325,7 @@ func (o *outbox) timer(now time.Time) []effect {
 // fill sends as much as may be in flight.
 func (o *outbox) fill() []effect {
 	end := min(len(o.queue), MaxInFlight)
-	if o.next >= end {
+	if o.parting || o.next >= end {
 		return nil
 	}
 	var segs []*chat.Segment

@@ -79,6 +79,7 @@ var transcripts = map[string]string{
 		  > report sent a
 		  > report delivered a
 		185s open
+		  > report connected by us
 		186s unlink
 		  > report disconnected
 		  > wake 3m7s`,
@@ -155,10 +156,13 @@ var transcripts = map[string]string{
 		0.2s reachable
 		  > connect
 		0.3s fail
-		  > report trying again after 2 at 2.3s
-		  > wake 2.3s
+		  > report trying again after 1 at 1.3s
+		  > wake 1.3s
 		0.4s reachable
-		1.2s reachable
+		  > wake 1.2s
+		1.1s timer
+		  > wake 1.2s
+		1.2s timer
 		  > connect
 		1.3s reachable`,
 	"a person who asks again does not wait; a message does": `
@@ -266,10 +270,65 @@ var transcripts = map[string]string{
 		  > report connected by us
 		  > send a
 		3s goodbye
-		  > report goodbye
 		3s unlink
+		  > report goodbye
 		  > report disconnected
 		  > wake 4s`,
+	"goodbye of the peer: it is told when what was on its way is acknowledged": `
+		0s queue a b
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		  > send a b
+		1s goodbye
+		1s queue c
+		1s ack a
+		  > report sent a
+		  > report delivered a
+		1s ack b
+		  > report sent b
+		  > report delivered b
+		  > report goodbye
+		2s goodbye
+		2s unlink
+		  > report disconnected
+		  > wake 3s
+		3s timer
+		  > connect
+		3s link
+		  > cancel
+		  > report connected by us
+		  > send c`,
+	"goodbye of the peer on one of two streams: the other goes on": `
+		0s open
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		0s queue a
+		  > send a
+		1s goodbye
+		1s link them
+		  > report goodbye
+		  > send a
+		1s queue b
+		  > send b`,
+	"a read mark says that it is stored, too; older ones are told as they are": `
+		0s queue a b
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		  > send a b
+		1s read b
+		  > report sent b
+		  > report delivered b
+		  > report read b
+		2s read z
+		  > report read z
+		2s read b
+		  > report read b`,
 	"hanging up drops what is pending, in each state": `
 		0s queue a
 		  > connect
@@ -539,6 +598,8 @@ func scripted(t *testing.T, verb string, args []string) []event {
 		return []event{evWritten{ids(args)}}
 	case "ack":
 		return []event{evAcked{ids(args)}}
+	case "read":
+		return []event{evRead{named(args[0]).ID}}
 	case "goodbye":
 		return []event{evGoodbye{}}
 	case "refuse":
@@ -575,6 +636,8 @@ func written(start time.Time, do effect) string {
 			return "report sent " + name(ev.ID)
 		case SegmentDelivered:
 			return "report delivered " + name(ev.ID)
+		case SegmentRead:
+			return "report read " + name(ev.ID)
 		case SegmentFailed:
 			return "report failed " + name(ev.ID) + ": " + ev.Reason.Line()
 		default:

@@ -2,6 +2,7 @@ package direct
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -42,20 +43,37 @@ func (t *talk) read(l *link) error {
 	case <-l.failed:
 	case <-t.ctx.Done():
 	}
-	for {
+	for over := false; ; {
 		f, err := l.in.Direct()
-		if err != nil {
+		switch {
+		case err != nil && over: // it may leave as it likes
+			return io.EOF
+		case err != nil:
 			return err
 		}
 		switch f := f.(type) {
 		case wire.DirectSegment:
+			if over {
+				return fmt.Errorf("%w: a segment after goodbye", chat.ErrMalformed)
+			}
 			if err := t.take(l, f); err != nil {
 				return err
 			}
 		case wire.Ack:
 			t.post(func() { t.acked(l, f) })
+		case wire.Read:
+			if !t.spend(l, 0) {
+				return chat.ErrClosed
+			}
+			t.post(func() { t.handle(evRead{chat.SegmentID(f)}) })
 		case wire.Goodbye:
-			return t.submit(incoming{link: l, goodbye: true})
+			if over {
+				return fmt.Errorf("%w: a second goodbye", chat.ErrMalformed)
+			}
+			over = true
+			if err := t.submit(incoming{link: l, goodbye: true}); err != nil {
+				return err
+			}
 		case wire.Refuse:
 			return &refusal{f.Reason}
 		default:
@@ -69,7 +87,11 @@ func (t *talk) answered(l *link, hello wire.Hello) {
 	if l != t.out {
 		return // not needed any more
 	}
-	if err := l.st.SetReadDeadline(time.Time{}); err != nil {
+	until := time.Time{}
+	if t.parting[l] { // said goodbye on it meanwhile
+		until = time.Now().Add(partingTime)
+	}
+	if err := l.st.SetReadDeadline(until); err != nil {
 		l.fail(err)
 		return
 	}
@@ -78,6 +100,9 @@ func (t *talk) answered(l *link, hello wire.Hello) {
 
 // take checks a segment, in the reader's goroutine, and puts it in line.
 func (t *talk) take(l *link, envelope []byte) error {
+	if !t.spend(l, len(envelope)) {
+		return chat.ErrClosed
+	}
 	seg, err := wire.OpenSegment(chat.DirectID(t.s.cfg.Self, t.peer), envelope)
 	if err != nil {
 		return err
@@ -134,7 +159,7 @@ func (t *talk) deliver() {
 		}
 		switch l, err := in.link, in.err; {
 		case in.goodbye:
-			t.post(t.farewell)
+			t.post(func() { t.farewell(l) })
 		case in.end:
 			t.post(func() { t.gone(l, err) })
 		}
@@ -142,12 +167,17 @@ func (t *talk) deliver() {
 }
 
 // store stores what is new in a batch, and acknowledges all of it on the
-// streams it came on.
+// streams it came on. Not a word goes out before Receive has returned. When it
+// cannot store, nothing more of these streams counts, or a later message would
+// overtake an earlier one; acknowledgements that wait there still go out.
 func (t *talk) store(seen *window, batch []incoming) {
 	var fresh []*chat.Segment
 	acks := make(map[*link][]chat.SegmentID, 1)
 	now := make(map[chat.SegmentID]bool, len(batch))
 	for _, in := range batch {
+		if in.link.deaf {
+			continue
+		}
 		acks[in.link] = append(acks[in.link], in.seg.ID)
 		if !seen.contains(in.seg.ID) && !now[in.seg.ID] {
 			now[in.seg.ID] = true
@@ -163,12 +193,16 @@ func (t *talk) store(seen *window, batch []incoming) {
 	}
 	if err != nil {
 		for l := range acks {
-			l.fail(fmt.Errorf("store: %w", err))
+			l.deaf = true
+			t.post(func() { t.unable(l, fmt.Errorf("store: %w", err)) })
 		}
 		return
 	}
 	for _, seg := range fresh {
 		seen.add(seg.ID)
+	}
+	if len(fresh) > 0 {
+		t.heard.Store(time.Now().UnixNano())
 	}
 	for l, ids := range acks {
 		if !l.out.ack(ids) {

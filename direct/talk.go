@@ -2,23 +2,12 @@ package direct
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/multiformats/go-multistream"
-
 	"github.com/p2pchat/p2pchat/chat"
-	"github.com/p2pchat/p2pchat/wire"
 )
-
-// reasonUnsupported is why a peer that does not speak the protocol, such as a
-// seed, refuses.
-const reasonUnsupported = "does not take private messages"
 
 // connTag and its weight tell the connection manager that a connection is of
 // use; one that this node wants is protected.
@@ -40,15 +29,23 @@ type talk struct {
 	s     *Service
 	peer  chat.PeerID
 	users int // of Service.acquire; Service.mu guards it
+	// dismissed is set while its streams end to make room; likewise.
+	dismissed bool
 
 	posts    chan func()
 	poke     chan struct{}
 	slots    chan struct{} // one for each queued segment
+	dismiss  chan struct{} // asks to make room for others
 	incoming chan incoming
 	reports  chan report
 	untold   atomic.Int64 // reports that are not told yet
 	pending  atomic.Int64
+	linked   atomic.Pointer[Connected]
+	heard    atomic.Int64  // when the peer last said something, Unix nanoseconds
 	done     chan struct{} // closed when run has ended
+
+	quotaMu sync.Mutex // two streams may be read at once
+	quota   quota
 
 	// owned:
 	ctx       context.Context // ends with the talk
@@ -60,7 +57,9 @@ type talk struct {
 	out, in   *link          // of these: ours and theirs, unless ending
 	current   *link          // out or in: what we send on
 	dialling  context.CancelFunc
-	attempt   int // numbers the attempts: a cancelled one may still answer
+	found     context.CancelFunc // ends the search of dialling: the peer is here
+	attempt   int                // numbers the attempts: a cancelled one may still answer
+	mark      *chat.SegmentID    // what of the peer's was read
 	wake      *time.Timer
 	rest      *time.Timer
 	resting   bool // nothing to do; rest is set
@@ -80,6 +79,7 @@ func newTalk(s *Service, p chat.PeerID) *talk {
 		peer:     p,
 		posts:    make(chan func(), postSize),
 		poke:     make(chan struct{}, wakeSize),
+		dismiss:  make(chan struct{}, wakeSize),
 		slots:    make(chan struct{}, MaxQueued),
 		incoming: make(chan incoming, incomingSize),
 		reports:  make(chan report, reportSize),
@@ -90,6 +90,7 @@ func newTalk(s *Service, p chat.PeerID) *talk {
 		wake:     stoppedTimer(),
 		rest:     stoppedTimer(),
 	}
+	t.heard.Store(time.Now().UnixNano())
 	t.ctx, t.cancel = context.WithCancel(s.ctx)
 	return t
 }
@@ -146,7 +147,14 @@ func (t *talk) run() {
 		case f := <-t.posts:
 			f()
 		case <-t.poke:
+			if t.dialling != nil {
+				t.found()
+			}
 			t.handle(evReachable{})
+		case <-t.dismiss:
+			for l := range t.links {
+				l.fail(errSilent)
+			}
 		case <-t.wake.C:
 			t.handle(evTimer{})
 		case <-t.rest.C:
@@ -172,6 +180,7 @@ func (t *talk) settle() {
 	if len(t.leaving) > 0 && t.box.pending() == 0 {
 		t.part()
 	}
+	t.answerGoodbyes()
 	if len(t.parting) == 0 {
 		for _, ch := range t.parted {
 			left := t.left
@@ -193,8 +202,8 @@ func (t *talk) settle() {
 	case t.s.rest():
 		t.counted = true
 		t.rest.Reset(restTime)
-	default: // too many rest already
-		t.rest.Reset(0)
+	default: // too many rest already; a new talk would have a new quota
+		t.rest.Reset(t.quotaFull(time.Now()))
 	}
 }
 
@@ -233,7 +242,7 @@ func (t *talk) shutDown() {
 	limit, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()
 	for l := range t.links {
-		l.out.finish(nil)
+		l.out.close()
 	}
 	for l := range t.links {
 		select {
@@ -275,6 +284,12 @@ func (t *talk) handle(ev event) {
 		case doWake:
 			t.wake.Reset(time.Until(do.at))
 		case doReport:
+			switch ev := do.ev.(type) {
+			case Connected:
+				t.linked.Store(&ev)
+			case Disconnected:
+				t.linked.Store(nil)
+			}
 			t.tell(report{ev: do.ev})
 		}
 	}
@@ -322,260 +337,4 @@ func (t *talk) enqueue(seg *chat.Segment) bool {
 	t.held++
 	t.handle(evQueued{seg})
 	return true
-}
-
-// part ends the talk now.
-func (t *talk) part() {
-	t.left = t.box.pending()
-	t.parted = append(t.parted, t.leaving...)
-	t.leaving = nil
-	t.handle(evHungUp{})
-	t.endStreams(wire.Goodbye{})
-	for l := range t.links {
-		t.parting[l] = true
-	}
-}
-
-// endStreams lets every stream write what it has, and last, and close.
-func (t *talk) endStreams(last wire.DirectFrame) {
-	for l := range t.links {
-		if l.up {
-			l.finish(last)
-			continue
-		}
-		l.fail(chat.ErrClosed)
-		if l == t.out {
-			t.out = nil
-		}
-	}
-}
-
-// connect starts an attempt to get a stream.
-func (t *talk) connect() {
-	ctx, cancel := context.WithCancel(t.ctx)
-	t.dialling = cancel
-	t.attempt++
-	attempt := t.attempt
-	t.wg.Go(func() {
-		defer cancel()
-		st, err := t.dial(ctx)
-		if !t.post(func() { t.dialled(attempt, st, err) }) && st != nil {
-			_ = st.Reset()
-		}
-	})
-}
-
-// stopDialling ends an attempt that has no stream yet. One that has is left
-// alone: the peer may count on it already.
-func (t *talk) stopDialling() {
-	if t.dialling != nil {
-		t.dialling()
-		t.dialling = nil
-		t.attempt++ // its answer comes too late
-	}
-}
-
-// dial finds the peer and opens a stream. The stream's deadline is set.
-func (t *talk) dial(ctx context.Context) (network.Stream, error) {
-	id := t.peer.Libp2p()
-	switch t.s.host.Network().Connectedness(id) {
-	case network.Connected, network.Limited:
-	default:
-		ctx, cancel := context.WithTimeout(ctx, t.s.cfg.connectTimeout())
-		defer cancel()
-		if err := t.s.cfg.connect(ctx, t.peer); err != nil {
-			return nil, err
-		}
-	}
-	until := time.Now().Add(t.s.cfg.helloTimeout())
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-	// Connect alone dials; a relayed connection will do.
-	ctx = network.WithNoDial(network.WithAllowLimitedConn(ctx, "direct"), "direct")
-	st, err := t.s.host.NewStream(ctx, id, wire.DirectProtocol)
-	if err != nil {
-		return nil, fmt.Errorf("open stream: %w", err)
-	}
-	if err := st.SetDeadline(until); err != nil {
-		_ = st.Reset()
-		return nil, fmt.Errorf("open stream: %w", err)
-	}
-	return st, nil
-}
-
-// dialled takes the answer of dial.
-func (t *talk) dialled(attempt int, st network.Stream, err error) {
-	if attempt != t.attempt || t.ended {
-		if st != nil {
-			_ = st.Reset() // not a byte was written: the peer knows nothing of it
-		}
-		return
-	}
-	t.dialling = nil
-	var l *link
-	if err == nil {
-		if l, err = newLink(st, true, nil); err != nil {
-			_ = st.Reset()
-		}
-	}
-	if err != nil {
-		unsupported := errors.Is(err, multistream.ErrNotSupported[protocol.ID]{})
-		t.handle(evFailed{err, unsupported})
-		return
-	}
-	t.out = l
-	t.sayHello(l)
-	t.start(l)
-}
-
-// adopt takes over a stream that the peer opened, after its Hello.
-func (t *talk) adopt(l *link, hello wire.Hello) {
-	if t.ended {
-		l.fail(chat.ErrClosed)
-		l.close()
-		return
-	}
-	if old := t.in; old != nil { // the peer has lost it, or misbehaves
-		t.in = nil
-		old.fail(errSuperseded)
-	}
-	t.in = l
-	t.sayHello(l)
-	t.greeted(l, hello)
-	t.start(l)
-}
-
-// sayHello puts our Hello before everything else.
-func (t *talk) sayHello(l *link) {
-	l.out.add(outgoing{frame: wire.Hello{Nick: t.s.cfg.nick(), Sent: time.Now()}})
-}
-
-// start starts the goroutines of a stream.
-func (t *talk) start(l *link) {
-	t.links[l] = true
-	t.wg.Go(func() {
-		l.write(t.s.cfg.writeTimeout(), func(ids []chat.SegmentID) {
-			t.post(func() { t.handle(evWritten{ids}) })
-		})
-	})
-	t.wg.Go(func() {
-		err := t.read(l)
-		// In line behind the segments that came before it.
-		select {
-		case t.incoming <- incoming{link: l, end: true, err: err}:
-		case <-t.ctx.Done():
-		}
-		select {
-		case <-l.over:
-		case <-t.ctx.Done():
-		}
-		<-l.flushed
-		l.close()
-		t.post(func() { t.closed(l) })
-	})
-}
-
-// greeted takes a stream into use: both sides have said Hello.
-func (t *talk) greeted(l *link, hello wire.Hello) {
-	l.up = true
-	defer t.tell(report{then: func() { close(l.told) }}) // after Connected
-	newest := l
-	if t.in != nil && t.in.up && t.out != nil && t.peer.Compare(t.s.cfg.Self) < 0 {
-		// Both opened one, and theirs stays. If the peer thinks that ours is
-		// up, it will see its end and go on with its own.
-		ours := t.out
-		t.out = nil
-		if ours.up {
-			ours.finish(nil)
-		} else {
-			ours.fail(errSuperseded)
-		}
-		newest = t.in
-	}
-	if newest == t.current {
-		return
-	}
-	t.current = newest
-	t.handle(evLinked{nick: hello.Nick, sent: hello.Sent, byUs: newest.byUs})
-}
-
-// gone is called when a stream has ended and all that came on it is delivered.
-func (t *talk) gone(l *link, err error) {
-	close(l.over)
-	if err = l.cause(err); err == nil {
-		l.finish(nil)
-	} else {
-		l.fail(err)
-	}
-	switch l {
-	case t.in:
-		t.in = nil
-	case t.out:
-		t.out = nil
-	default:
-		return // replaced
-	}
-	if t.current != nil && t.current != l {
-		return // the other one goes on
-	}
-	t.current = nil
-	switch {
-	case t.in != nil && t.in.up:
-		t.current = t.in
-		t.handle(evLinked{byUs: false})
-	case t.out != nil && t.out.up:
-		t.current = t.out
-		t.handle(evLinked{byUs: true})
-	case t.out != nil:
-		// It waits for the peer's Hello, and its outcome decides.
-	default:
-		t.lost(err)
-	}
-}
-
-// closed is called after that, when our side of the stream is closed too.
-func (t *talk) closed(l *link) {
-	delete(t.links, l)
-	delete(t.parting, l)
-}
-
-// lost tells the outbox that there is no stream.
-func (t *talk) lost(err error) {
-	if refused := (*refusal)(nil); errors.As(err, &refused) {
-		t.handle(evRefused{refused.reason})
-		return
-	}
-	if t.box.state == linked {
-		t.handle(evUnlinked{err})
-		return
-	}
-	t.handle(evFailed{err: cmpErr(err, errNoHello)})
-}
-
-// acked takes acknowledgements that came on l.
-func (t *talk) acked(l *link, ids []chat.SegmentID) {
-	for _, id := range ids {
-		if !t.box.knows(id) {
-			l.unknown++
-		}
-	}
-	if l.unknown > maxUnknownAcks {
-		l.fail(fmt.Errorf("%w: acknowledgements of what was not sent", chat.ErrMalformed))
-		return
-	}
-	t.handle(evAcked{ids})
-}
-
-// farewell is called when the peer said goodbye, after its last segment.
-func (t *talk) farewell() {
-	t.handle(evGoodbye{})
-	t.endStreams(nil)
-}
-
-// cmpErr is err, or instead if there is none.
-func cmpErr(err, instead error) error {
-	if err == nil {
-		return instead
-	}
-	return err
 }

@@ -109,6 +109,11 @@ func (l *loop) event(e any) {
 	case event.EvtPeerConnectednessChanged:
 		if e.Connectedness == network.Connected {
 			l.s.arrived(e.Peer)
+			if l.s.cfg.isSeed(e.Peer) {
+				for _, q := range l.s.allSearches() {
+					q.askSeed(e.Peer)
+				}
+			}
 		} else if e.Connectedness == network.NotConnected {
 			l.lost(e.Peer)
 		}

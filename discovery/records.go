@@ -2,22 +2,32 @@ package discovery
 
 import (
 	"context"
+	"encoding/base32"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/simplelru"
 	ds "github.com/ipfs/go-datastore"
 	"github.com/ipfs/go-datastore/query"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/p2pchat/p2pchat/chat"
 )
 
 // Limits of the provider records a DHT server keeps for strangers.
 const (
-	maxRecords        = 100_000 // in all, about 40 MB
+	maxRecords        = 100_000 // in all, at most about 65 MB
 	maxRecordsOfKey   = 1_024   // members of one room
 	maxRecordsOfPeer  = 512     // rooms of one peer
 	maxRecordKeyBytes = 512     // of the DHT's text for a record
 )
+
+// youngRecord is how old a record must be to be dropped for its peer's silence:
+// one who is back announces itself before it is heard again.
+const youngRecord = 10 * time.Second
 
 // errRecordRefused says that a record was not kept, for lack of room.
 var errRecordRefused = errors.New("no room for the record")
@@ -28,15 +38,23 @@ var errRecordRefused = errors.New("no room for the record")
 // The DHT names a record "/providers/<key>/<peer>".
 type records struct {
 	mu     sync.Mutex
-	byKey  map[string]map[string][]byte // key, peer: when it was announced
-	ofPeer map[string]int
+	byKey  map[string]map[string]record // key, peer
+	ofPeer map[string][]string          // the keys of a peer, at most maxRecordsOfPeer
 	total  int
+}
+
+// A record is what the DHT keeps of it, and when it was last announced, in
+// nanoseconds since 1970. There may be very many: a slice and a time.Time would
+// take twice the room.
+type record struct {
+	value string
+	at    int64
 }
 
 var _ ds.Batching = (*records)(nil)
 
 func newRecords() *records {
-	return &records{byKey: make(map[string]map[string][]byte), ofPeer: make(map[string]int)}
+	return &records{byKey: make(map[string]map[string]record), ofPeer: make(map[string][]string)}
 }
 
 // splitRecord reads the DHT's name of a record. Without a peer it names all
@@ -64,7 +82,7 @@ func (r *records) Put(_ context.Context, name ds.Key, value []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.byKey[key][peer]; !known {
-		if r.ofPeer[peer] >= maxRecordsOfPeer {
+		if len(r.ofPeer[peer]) >= maxRecordsOfPeer {
 			return errRecordRefused
 		}
 		if len(r.byKey[key]) >= maxRecordsOfKey {
@@ -77,12 +95,12 @@ func (r *records) Put(_ context.Context, name ds.Key, value []byte) error {
 			}
 		}
 		if r.byKey[key] == nil {
-			r.byKey[key] = make(map[string][]byte)
+			r.byKey[key] = make(map[string]record)
 		}
 		r.total++
-		r.ofPeer[peer]++
+		r.ofPeer[peer] = append(r.ofPeer[peer], key)
 	}
-	r.byKey[key][peer] = value
+	r.byKey[key][peer] = record{string(value), time.Now().UnixNano()}
 	return nil
 }
 
@@ -103,9 +121,43 @@ func (r *records) drop(key, peer string) {
 		delete(r.byKey, key)
 	}
 	r.total--
-	if r.ofPeer[peer]--; r.ofPeer[peer] == 0 {
+	keys := r.ofPeer[peer]
+	i, last := slices.Index(keys, key), len(keys)-1
+	keys[i], keys[last] = keys[last], ""
+	if r.ofPeer[peer] = keys[:last]; last == 0 {
 		delete(r.ofPeer, peer)
 	}
+}
+
+// forget drops what a peer announced until the given time. It looks at that
+// peer's records only, which are at most maxRecordsOfPeer.
+func (r *records) forget(p peer.ID, until time.Time) {
+	name := recordPeer(p)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range slices.Clone(r.ofPeer[name]) {
+		if r.byKey[key][name].at <= until.UnixNano() {
+			r.drop(key, name)
+		}
+	}
+}
+
+// Gone drops what this node, as a DHT server, tells others of a peer that went
+// away and was last heard of at the given time: newcomers shall not lose theirs
+// with it. What the peer announced after that stays for youngRecord at least.
+// Call it only for what the peer itself has signed, or for its long silence:
+// whoever could have others' records dropped could hide a room.
+func (s *Service) Gone(p chat.PeerID, heard time.Time) {
+	until := time.Now().Add(-youngRecord)
+	if heard.After(until) {
+		until = heard
+	}
+	s.table.kept.forget(p.Libp2p(), until)
+}
+
+// recordPeer is the DHT's text for a peer.
+func recordPeer(p peer.ID) string {
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(p))
 }
 
 // Delete forgets a record.
@@ -123,11 +175,11 @@ func (r *records) Get(_ context.Context, name ds.Key) ([]byte, error) {
 	key, peer, _ := splitRecord(name.String())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	value, ok := r.byKey[key][peer]
+	kept, ok := r.byKey[key][peer]
 	if !ok {
 		return nil, ds.ErrNotFound
 	}
-	return value, nil
+	return []byte(kept.value), nil
 }
 
 // Has tells whether a record is kept.
@@ -152,8 +204,8 @@ func (r *records) Query(_ context.Context, q query.Query) (query.Results, error)
 	defer r.mu.Unlock()
 	var all []query.Entry
 	gather := func(key string) {
-		for peer, value := range r.byKey[key] {
-			all = append(all, query.Entry{Key: "/providers/" + key + "/" + peer, Value: value, Size: len(value)})
+		for peer, kept := range r.byKey[key] {
+			all = append(all, query.Entry{Key: "/providers/" + key + "/" + peer, Value: []byte(kept.value), Size: len(kept.value)})
 		}
 	}
 	if key != "" {

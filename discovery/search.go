@@ -32,6 +32,7 @@ type Search struct {
 	conv      chat.ConversationID
 	key       key
 	connected func() int
+	tell      func(chat.PeerID) // a Quest's Reached
 	announcer *announcer
 	burst     *burst // of the look-ups, which may overlap
 	cancel    context.CancelFunc
@@ -41,6 +42,9 @@ type Search struct {
 	hurry chan struct{}
 	// alone says that the last member was lost. It holds one, as above.
 	alone chan struct{}
+	// seeds are those just connected, to be asked at once. When it is full, the
+	// others are asked by the ordinary look-ups.
+	seeds chan peer.ID
 
 	lookups atomic.Int64
 	found   atomic.Int64
@@ -66,31 +70,46 @@ type SearchStatus struct {
 	LastError error
 }
 
-// Seek announces this node as a member of conv and connects it with others
-// until the Search is closed: those met there before, and whomever the DHT
-// knows. connected tells how many members are connected now; it is called from
-// any goroutine and must not wait. Seek returns at once.
-func (s *Service) Seek(conv chat.ConversationID, connected func() int) *Search {
-	return s.SeekAfter(0, conv, connected)
+// A Quest says how to look for the members of a conversation.
+type Quest struct {
+	// After is how long to wait before: for what is in no hurry, so that
+	// questions which people wait for pass first.
+	After time.Duration
+	// Connected tells how many members are connected now. It is called from any
+	// goroutine and must not wait. Required.
+	Connected func() int
+	// Reached is told of each peer that was dialled because it is said to be a
+	// member, as soon as it is connected: before anybody can know that it is one.
+	// It is called from the dial's goroutine; Close waits for it. If nil, nobody
+	// is told.
+	Reached func(chat.PeerID)
 }
 
-// SeekAfter is Seek for what is in no hurry: it begins after a while, when
-// questions that people wait for have passed.
-func (s *Service) SeekAfter(after time.Duration, conv chat.ConversationID, connected func() int) *Search {
+// Seek announces this node as a member of conv and connects it with others
+// until the Search is closed: those met there before, and whomever the DHT
+// knows. connected is a Quest's. Seek returns at once.
+func (s *Service) Seek(conv chat.ConversationID, connected func() int) *Search {
+	return s.SeekWith(conv, Quest{Connected: connected})
+}
+
+// SeekWith is Seek with all that can be said about it.
+func (s *Service) SeekWith(conv chat.ConversationID, quest Quest) *Search {
 	ctx, cancel := context.WithCancel(s.ctx)
 	q := &Search{
 		s:         s,
 		conv:      conv,
 		key:       roomKey(conv),
-		connected: connected,
+		connected: quest.Connected,
+		tell:      quest.Reached,
 		cancel:    cancel,
 		done:      make(chan struct{}),
 		hurry:     make(chan struct{}, 1),
 		alone:     make(chan struct{}, 1),
+		seeds:     make(chan peer.ID, maxLookups),
 	}
 	q.announcer = newAnnouncer(s, q.key, 0)
-	q.burst = newBurst(s.dials, connected, q.reached)
-	if !s.addSearch(q, func() { q.run(ctx, after) }) {
+	q.burst = newBurst(s.dials, q.connected, q.reached)
+	if !s.addSearch(q, func() { q.run(ctx, quest.After) }) {
 		cancel()
 		close(q.done) // the service is closed: a search that finds nobody
 	}
@@ -158,10 +177,19 @@ func (q *Search) run(ctx context.Context, after time.Duration) {
 	)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	for _, p := range q.s.h.Network().Peers() {
+		if q.s.cfg.isSeed(p) {
+			q.askSeed(p)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case p := <-q.seeds:
+			if q.s.table.size() == 0 { // else the ordinary look-ups are as quick
+				beside.Go(func() { q.ask(ctx, p) })
+			}
 		case err := <-lookedUp:
 			running--
 			q.note(err)
@@ -241,6 +269,35 @@ func (q *Search) lookup(ctx context.Context) error {
 	})
 }
 
+// askSeed asks a seed that was just connected.
+func (q *Search) askSeed(p peer.ID) {
+	select {
+	case q.seeds <- p:
+	default:
+	}
+}
+
+// ask is a look-up at one seed, in the time before the DHT can be asked.
+func (q *Search) ask(ctx context.Context, p peer.ID) {
+	members, err := q.s.table.ask(ctx, p, q.key)
+	if err != nil {
+		// Nothing is lost: the look-ups begin with the DHT's first entry.
+		q.s.cfg.log().Debug("seed not asked", "peer", p, "err", err)
+		return
+	}
+	q.lookups.Add(1)
+	q.s.lookups.Add(1)
+	// As in lookup; but the announcement may have overtaken the answer.
+	how := eager
+	if q.announcer.begun.Load() {
+		how = polite
+	}
+	for _, info := range members {
+		q.found.Add(1)
+		q.burst.offer(ctx, candidate{info, how})
+	}
+}
+
 // dialKnown dials who was met in the conversation before.
 func (q *Search) dialKnown(ctx context.Context) {
 	b := newBurst(q.s.dials, q.connected, q.reached)
@@ -252,4 +309,7 @@ func (q *Search) dialKnown(ctx context.Context) {
 
 func (q *Search) reached(p peer.ID) {
 	q.s.cfg.log().Debug("connected with a member", "conversation", q.conv, "peer", p)
+	if id, err := chat.PeerIDFromLibp2p(p); err == nil && q.tell != nil {
+		q.tell(id)
+	}
 }

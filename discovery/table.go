@@ -63,9 +63,13 @@ type table struct {
 	dht *dht.IpfsDHT
 	rpc *dhtpb.ProtocolMessenger
 	log *slog.Logger
+
+	kept *records      // what we tell others, where we answer questions
+	asks chan struct{} // one in it for each ask that runs
 }
 
 func newTable(h corehost.Host, mode dht.ModeOpt, allowed func(peer.ID) bool, log *slog.Logger) (*table, error) {
+	kept := newRecords()
 	d, err := dht.New(h,
 		dht.ProtocolPrefix(protocolPrefix),
 		dht.Mode(mode),
@@ -73,7 +77,7 @@ func newTable(h corehost.Host, mode dht.ModeOpt, allowed func(peer.ID) bool, log
 		// The DHT would refresh its table as soon as it has an entry, while we
 		// look for the room: see refresh.
 		dht.DisableAutoRefresh(),
-		dht.Datastore(newRecords()),
+		dht.Datastore(kept),
 		dht.ProviderManagerOpts(
 			dhtrecords.Cache(noCache{}),
 			dhtrecords.ProvideValidity(recordLife),
@@ -91,7 +95,7 @@ func newTable(h corehost.Host, mode dht.ModeOpt, allowed func(peer.ID) bool, log
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the DHT: %w", err), d.Close())
 	}
-	return &table{h: h, dht: d, rpc: rpc, log: log}, nil
+	return &table{h: h, dht: d, rpc: rpc, log: log, kept: kept, asks: make(chan struct{}, maxAsks)}, nil
 }
 
 func (t *table) close() error { return t.dht.Close() }

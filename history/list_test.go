@@ -13,9 +13,15 @@ func TestListIsASortedSlice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := list[int]{cmp: cmp.Compare[int]}
 		var model []int
+		var kept [][]int // parts of the list as they once were, and what they were
+		var were [][]int
 		for step := range rapid.IntRange(0, 8).Draw(t, "steps") {
 			n := rapid.SampledFrom([]int{1, 30, chunkMax, 3 * chunkMax}).Draw(t, "n")
 			from := rapid.IntRange(0, 5000).Draw(t, "from")
+			for _, c := range l.chunks {
+				c.frozen = true
+				kept, were = append(kept, c.items), append(were, slices.Clone(c.items))
+			}
 			stride := rapid.SampledFrom([]int{-3, -1, 1, 7}).Draw(t, "stride")
 			remove := step > 0 && rapid.Bool().Draw(t, "remove")
 			for i := range n {
@@ -53,9 +59,14 @@ func TestListIsASortedSlice(t *testing.T) {
 		if !slices.Equal(down, model[:at]) {
 			t.Fatalf("downwards from %d: %d elements, want %d", from, len(down), at)
 		}
+		for i := range kept {
+			if !slices.Equal(kept[i], were[i]) {
+				t.Fatal("what somebody keeps has changed")
+			}
+		}
 		for _, c := range l.chunks {
-			if len(c) == 0 || len(c) > chunkMax {
-				t.Fatalf("a chunk of %d elements", len(c))
+			if len(c.items) == 0 || len(c.items) > chunkMax {
+				t.Fatalf("a chunk of %d elements", len(c.items))
 			}
 		}
 	})

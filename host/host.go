@@ -190,7 +190,7 @@ func (h *Host) assemble(id peer.ID) (err error) {
 	if err != nil {
 		return fmt.Errorf("upgrader: %w", err)
 	}
-	if h.transport, err = h.newTransport(upgrader, rm); err != nil {
+	if h.transport, err = h.newTransport(eagerUpgrader{upgrader}, rm); err != nil {
 		return fmt.Errorf("transport: %w", err)
 	}
 	if err := sw.AddTransport(h.transport); err != nil {

@@ -70,6 +70,21 @@ func playChild(what, dir string) error {
 				return err
 			}
 		}
+	case "requests":
+		requests, err := f.Requests()
+		if err != nil {
+			return err
+		}
+		start()
+		for range childContacts {
+			_, id, err := Ephemeral()
+			if err != nil {
+				return err
+			}
+			if _, err := requests.Note(id, chat.Text{}, chat.Text{}, time.Now()); err != nil {
+				return err
+			}
+		}
 	case "write":
 		fmt.Println("ready")
 		for i := 0; ; i++ {

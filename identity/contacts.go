@@ -30,19 +30,23 @@ const (
 // A Contact is what the user said about one peer.
 type Contact struct {
 	// Name is the user's own name for the peer, as chat.NewNick gives it. It is
-	// empty for a peer of whom only Verified or Blocked is said.
+	// empty for a peer of whom only something else is said.
 	Name string      `json:"name,omitzero"`
 	Peer chat.PeerID `json:"peer"`
 	// Verified is set when the user compared fingerprints with the person.
 	Verified bool `json:"verified,omitzero"`
 	// Blocked is set when the user wants to hear nothing from the peer.
 	Blocked bool `json:"blocked,omitzero"`
+	// Accepted is set when the user let a peer who was unknown write in private.
+	Accepted bool `json:"accepted,omitzero"`
+	// Ignored is set when the user does not want to be asked about the peer.
+	Ignored bool `json:"ignored,omitzero"`
 	// Added is when the user first said something about the peer, to the second.
 	Added time.Time `json:"added"`
 }
 
-// Contacts are the names the user gave to peers, and whom they blocked or
-// verified: contacts.json. All methods may be called by several goroutines, and
+// Contacts are the names the user gave to peers, and whom they blocked, verified,
+// accepted or ignored: contacts.json. All methods may be called by several goroutines, and
 // the file may be changed by several processes: each change is made on what is in
 // the file at that time, and each answer heeds the file as it is. If somebody
 // damages the file meanwhile, answers stay as they were and changes fail with
@@ -80,15 +84,16 @@ func (c *Contacts) Add(name string, p chat.PeerID) error {
 	})
 }
 
-// Remove takes a peer's name and its verification away. A blocked peer stays
-// blocked. If nobody has that name the error wraps chat.ErrNotFound.
+// Remove takes a peer's name, its verification and its acceptance away. A blocked
+// or ignored peer stays so. If nobody has that name the error wraps
+// chat.ErrNotFound.
 func (c *Contacts) Remove(name string) error {
 	return c.change(func(list []Contact, _ time.Time) ([]Contact, error) {
 		i := named(list, name)
 		if i < 0 {
 			return nil, fmt.Errorf("contact %q: %w", chat.SafeString(name), chat.ErrNotFound)
 		}
-		list[i].Name, list[i].Verified = "", false
+		list[i].Name, list[i].Verified, list[i].Accepted = "", false, false
 		return list, nil
 	})
 }
@@ -98,9 +103,13 @@ func (c *Contacts) Block(p chat.PeerID, blocked bool) error {
 	return c.mark(p, func(k *Contact) { k.Blocked = blocked })
 }
 
-// Verify remembers whether the user compared fingerprints with p.
+// Verify remembers whether the user compared fingerprints with p. Who is verified
+// is not ignored any more.
 func (c *Contacts) Verify(p chat.PeerID, verified bool) error {
-	return c.mark(p, func(k *Contact) { k.Verified = verified })
+	return c.mark(p, func(k *Contact) {
+		k.Verified = verified
+		k.Ignored = k.Ignored && !verified
+	})
 }
 
 // Find returns the contact of that name; upper and lower case are one.
@@ -160,7 +169,7 @@ func (c *Contacts) change(decide func(list []Contact, now time.Time) ([]Contact,
 		if err != nil {
 			return err
 		}
-		list = slices.DeleteFunc(list, func(k Contact) bool { return k.Name == "" && !k.Blocked && !k.Verified })
+		list = slices.DeleteFunc(list, Contact.empty)
 		slices.SortFunc(list, compareContacts)
 		if slices.Equal(list, old) {
 			return nil
@@ -258,7 +267,7 @@ func addContact(list []Contact, name string, p chat.PeerID, now time.Time) ([]Co
 	if old := list[i].Name; old != "" && old != name {
 		return nil, fmt.Errorf("%w: it is %q: remove that contact first to rename it", ErrPeerNamed, old)
 	}
-	list[i].Name = name
+	list[i].Name, list[i].Ignored = name, false
 	return list, nil
 }
 

@@ -340,7 +340,7 @@ func TestContactsHaveALimit(t *testing.T) {
 	for i := range list {
 		name := fmt.Sprintf("%d", i)
 		name += strings.Repeat(`"`, chat.MaxNick-len(name)) // written as \"
-		list[i] = Contact{Name: name, Peer: numberedPeer(t, i), Verified: true, Blocked: true, Added: seconds(i)}
+		list[i] = Contact{Name: name, Peer: numberedPeer(t, i), Verified: true, Blocked: true, Accepted: true, Ignored: true, Added: seconds(i)}
 	}
 	if _, err := addContact(slices.Clone(list), "one more", testPeer(t), seconds(0)); !errors.Is(err, ErrFull) {
 		t.Errorf("one more: got %v, want ErrFull", err)
@@ -385,6 +385,7 @@ func FuzzDecodeContacts(f *testing.F) {
 	list := []Contact{
 		{Name: "bob", Peer: testPeer(f), Verified: true, Added: time.Unix(1_800_000_000, 0).UTC()},
 		{Peer: testPeer(f), Blocked: true, Added: time.Unix(1_800_000_000, 0).UTC()},
+		{Peer: testPeer(f), Accepted: true, Ignored: true, Added: time.Unix(1_800_000_000, 0).UTC()},
 	}
 	data, err := encodeJSON(contactsData{Version: fileVersion, Contacts: list})
 	if err != nil {

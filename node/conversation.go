@@ -25,6 +25,10 @@ const (
 	// landAfter is when a published segment counts as landed though nobody
 	// said so: members who cannot keep up are repaired, not waited for.
 	landAfter = time.Second
+	// leaveAfter and meetTime say which messages to an empty room are not for
+	// those who come: see stale.
+	leaveAfter = 500 * time.Millisecond
+	meetTime   = 5 * time.Second
 	// maxUnsent is how many sealed segments wait for somebody to come. Beyond,
 	// lines stay with the writer.
 	maxUnsent = 1024
@@ -65,12 +69,17 @@ type conversation struct {
 
 	drafts chan chat.Draft
 	work   chan func()
-	heads  heads
+	kept   keptSet
 	lost   atomic.Bool
-	ctx    context.Context // ends with stop
-	cancel context.CancelFunc
-	done   chan struct{}
-	runs   sync.WaitGroup // catch-up runs
+	// watched is set once our user opened the conversation; others may.
+	watched atomic.Bool
+	wrote   atomic.Bool     // we ever said something here
+	asked   atomic.Int64    // the bytes of what a stranger said in this run
+	ctx     context.Context // ends with stop
+	cancel  context.CancelFunc
+	done    chan struct{}
+	runs    sync.WaitGroup // catch-up runs and commits
+	stopped sync.Once
 
 	// owned by loop:
 	link      link
@@ -78,6 +87,14 @@ type conversation struct {
 	batch     batch
 	intake    *intake
 	ledger    *ledger
+	store     store
+	backlog   backlog
+	heads     []chat.SegmentID // as the link was last told
+	states    states
+	read      chat.SegmentID  // of recent, the last that a person has read
+	recent    []*chat.Segment // the last the other of a private talk said
+	gap       bool            // what is shown next follows something that is missing
+	unmarked  bool            // more was stored than the log knows to be shown
 	skew      skew
 	unsent    []*chat.Segment
 	flying    []flight
@@ -120,7 +137,7 @@ func newConversation(n *Node, conv chat.Conversation) *conversation {
 		c.joined = n.started
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.intake = newIntake(func(s chat.SegmentID) bool { return n.history.Has(id, s) })
+	c.intake = newIntake(func(s chat.SegmentID) bool { return n.log.Has(id, s) })
 	c.syncer = newSyncer()
 	return c
 }
@@ -131,12 +148,26 @@ func (c *conversation) start(l link) {
 	go c.loop(c.ctx)
 }
 
-// stop ends the loop and all catch-up runs, and waits. It does not close the
-// link.
+// stop ends the loop, all catch-up runs and commits, and waits. It does not
+// close the link.
 func (c *conversation) stop() {
 	c.cancel()
 	<-c.done
-	c.runs.Wait()
+	c.stopped.Do(func() {
+		c.runs.Wait()
+		c.seen()
+		c.saveStates(context.WithoutCancel(c.ctx))
+	})
+}
+
+// end leaves the conversation, politely while ctx lasts. A private one goes on
+// until the other side was heard out.
+func (c *conversation) end(ctx context.Context) error {
+	if !c.conv.IsDirect() {
+		c.stop()
+	}
+	defer c.stop()
+	return c.link.close(ctx)
 }
 
 // do hands work to the loop and waits until there is room for it. It reports
@@ -169,19 +200,33 @@ func (c *conversation) call(ctx context.Context, f func()) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return c.outcome(ctx, ran)
+}
+
+// outcome waits for the end of something, unless the conversation or ctx ends
+// before.
+func (c *conversation) outcome(ctx context.Context, ended <-chan struct{}) error {
+	var err error
 	select {
-	case <-ran:
+	case <-ended:
 		return nil
 	case <-c.done:
-		return chat.ErrClosed
+		err = chat.ErrClosed
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
+	}
+	select {
+	case <-ended: // what is done is done
+		return nil
+	default:
+		return err
 	}
 }
 
 // loop owns the conversation's state.
 func (c *conversation) loop(ctx context.Context) {
 	defer close(c.done)
+	c.restore(ctx)
 	tick := time.NewTimer(restEvery)
 	defer tick.Stop()
 	resting := true
@@ -207,6 +252,7 @@ func (c *conversation) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		c.commit()
 		c.send(ctx)
 		c.settle()
 		if resting && c.busy() {
@@ -226,7 +272,7 @@ func (c *conversation) loop(ctx context.Context) {
 
 // busy reports whether anything waits for time to pass.
 func (c *conversation) busy() bool {
-	return len(c.flying)+len(c.intake.waiting)+len(c.intake.aside)+len(c.syncer.soon)+len(c.settling) > 0 ||
+	return len(c.flying)+len(c.intake.waiting)+len(c.intake.aside)+len(c.syncer.soon)+len(c.settling)+len(c.backlog.segs) > 0 ||
 		c.window < maxInFlight || c.lost.Load()
 }
 
@@ -259,7 +305,7 @@ func (c *conversation) send(ctx context.Context) {
 		c.land(now)
 		c.ship(ctx, now)
 		switch {
-		case c.batch.empty() || len(c.unsent) >= maxUnsent:
+		case c.batch.empty() || c.store.sealing || len(c.unsent) >= maxUnsent:
 			return
 		case len(c.unsent) == 0: // the way is free
 		case c.batch.full() || now.Sub(c.batch.since) >= shareAfter:
@@ -270,30 +316,51 @@ func (c *conversation) send(ctx context.Context) {
 	}
 }
 
-// seal makes a segment of the batch, logs it and shows it.
+// seal makes a segment of the batch and stores it. While that goes on, further
+// lines gather: the next segment names this one as its parent, so it must not be
+// made before this one is safe.
 func (c *conversation) seal(now time.Time) {
 	drafts := c.batch.drain(now)
-	seg, err := c.sealer.seal(drafts, c.heads.newest(chat.MaxParents), now.Add(c.skew.correction()), c.heads.last())
-	if err == nil {
-		err = c.store(seg)
-	}
+	log := c.node.log
+	seg, err := c.sealer.seal(drafts, log.Heads(c.id), now.Add(c.skew.correction()), log.Latest(c.id))
 	if err != nil {
-		c.log.Error("cannot accept messages", "err", err)
-		c.node.feed.publish(chat.Notice{Conversation: c.conv, Code: chat.NoticeFailed, Text: "not accepted: " + chat.SafeString(err.Error())})
+		c.refuse(drafts, err)
 		return
 	}
-	c.follow(seg, true)
-	evs := make([]chat.Event, 0, len(drafts))
-	nick := c.node.nick()
-	for i, d := range drafts {
-		evs = append(evs, chat.Message{
-			Conversation: c.conv, ID: seg.MessageID(i), Author: c.node.self, Nick: nick,
-			Time: (seg.Time + chat.Time(i)).Wall(), Kind: d.Body.Kind, Text: d.Body.Text, Mine: true, Key: d.Key,
-		})
+	c.store.sealing = true
+	c.kept.add(seg.ID)
+	c.runs.Go(func() {
+		_, err := log.AppendOwn(c.ctx, seg)
+		c.do(func() { c.sealed(seg, drafts, err) })
+	})
+}
+
+// sealed goes on with a segment of ours that was stored, or was not.
+func (c *conversation) sealed(seg *chat.Segment, drafts []chat.Draft, err error) {
+	c.store.sealing = false
+	c.kept.drop(seg.ID)
+	c.stored(err)
+	if err != nil {
+		c.refuse(drafts, err)
+		return
 	}
-	c.node.feed.publish(evs...)
+	c.sealer.accepted(seg)
+	c.wrote.Store(true)
+	c.ledger.add(seg, true)
+	c.headsMoved()
+	c.node.feed.publish(c.messages(seg, drafts)...)
 	c.unsent = append(c.unsent, seg)
 	c.tell() // "queued", before anything else is said of them
+	c.show(c.intake.shown(seg.ID))
+}
+
+// refuse tells that lines were not accepted.
+func (c *conversation) refuse(drafts []chat.Draft, err error) {
+	evs := make([]chat.Event, 0, len(drafts))
+	for _, d := range drafts {
+		evs = append(evs, chat.Refused{Conversation: c.conv, Key: d.Key, Reason: chat.SafeString(err.Error())})
+	}
+	c.node.feed.publish(evs...)
 }
 
 // ship hands over what waits, oldest first.
@@ -304,8 +371,14 @@ func (c *conversation) ship(ctx context.Context, now time.Time) {
 		if err != nil {
 			c.log.Debug("cannot hand over", "segment", s.ID, "err", err)
 		}
-		if err != nil || !taken {
+		switch {
+		case err != nil:
 			return
+		case !taken && !c.stale(s, now):
+			return
+		case !taken:
+			c.unsent = c.unsent[1:]
+			continue
 		}
 		c.unsent = c.unsent[1:]
 		c.ledger.sent(s.ID, reached)
@@ -314,6 +387,14 @@ func (c *conversation) ship(ctx context.Context, now time.Time) {
 		}
 		c.tellDue = true
 	}
+}
+
+// stale reports whether a segment that nobody in the room was there for is left
+// to catch-up: who comes later gets it as a part of the past, in its order. A
+// newcomer's first words are for those it is about to meet.
+func (c *conversation) stale(s *chat.Segment, now time.Time) bool {
+	now = now.Add(c.skew.correction())
+	return !c.conv.IsDirect() && now.Sub(s.End().Wall()) >= leaveAfter && now.Sub(c.joined) >= meetTime
 }
 
 // land frees the window of what half of the members hold, or had time to get.
@@ -328,73 +409,65 @@ func (c *conversation) land(now time.Time) {
 	}
 }
 
-// receive takes a verified segment of somebody, or of ourselves from an earlier
-// run, by whichever way it came.
-func (c *conversation) receive(from chat.PeerID, s *chat.Segment) {
-	if c.conv.IsPresence() || c.node.history.Has(c.id, s.ID) {
-		return
-	}
-	now := time.Now()
-	what := c.intake.offer(s, now, now.Add(c.skew.correction()))
-	switch what {
-	case refuse:
-		return
-	case lose:
-		c.lost.Store(true)
-		return
-	}
-	if err := c.store(s); err != nil {
-		c.log.Error("cannot store", "segment", s.ID, "err", err)
-		return
-	}
-	if what == show {
-		c.show([]*chat.Segment{s})
-	} else if c.intake.waiting[s.ID] != nil {
-		// Segments overtake each other in the mesh, so the parents may be on
-		// their way; if not, whoever wrote the child surely has them.
-		if c.syncer.met[s.Author] {
-			from = s.Author
-		}
-		c.syncer.wantSoon(from, now)
-	}
-}
-
-// store appends a segment to the log.
-func (c *conversation) store(s *chat.Segment) error {
-	_, err := c.node.history.Append(c.ctx, s)
-	return err
-}
-
-// follow lets all that is derived from what was shown follow s.
-func (c *conversation) follow(s *chat.Segment, mine bool) {
-	c.heads.add(s)
-	c.ledger.add(s, mine)
-	c.link.headsChanged()
-	c.tellDue = true
-}
-
 // show lets logged segments onto the screen, each followed by those that
 // waited for it.
 func (c *conversation) show(segs []*chat.Segment) {
 	var evs []chat.Event
 	for len(segs) > 0 {
 		s := segs[0]
-		c.follow(s, false)
+		c.ledger.add(s, false)
+		c.tellDue = true
 		evs = c.appendMessages(evs, s)
 		segs = append(c.intake.shown(s.ID), segs[1:]...)
 	}
 	c.node.feed.publish(evs...)
 }
 
+// showGaps shows those whose parents are not to be had.
+func (c *conversation) showGaps(now time.Time) {
+	for _, s := range c.intake.gaps(now, len(c.link.connected())) {
+		c.gap = true
+		c.show([]*chat.Segment{s})
+	}
+}
+
+// appendMessages adds what others' segments say.
 func (c *conversation) appendMessages(evs []chat.Event, s *chat.Segment) []chat.Event {
-	nick := c.node.Name(s.Author)
-	mine := s.Author == c.node.self
+	if c.node.cfg.blocked(s.Author) {
+		return evs // kept and passed on, for others need it; the user wants none of it
+	}
+	said := c.messages(s, nil)
+	if m, ok := said[0].(chat.Message); ok && c.gap {
+		m.Gap, c.gap = true, false
+		said[0] = m
+	}
+	if s.Author == c.conv.Peer && (c.unasked() || c.conv.IsDirect() && c.node.cfg.ignored(s.Author)) {
+		c.asked.Add(int64(len(s.Envelope)))
+		said = c.request(said)
+	}
+	if c.conv.IsDirect() && s.Author == c.conv.Peer {
+		c.recent = append(c.recent[max(0, len(c.recent)-maxRecent+1):], s)
+	}
+	return append(evs, said...)
+}
+
+// messages are the events of a segment's messages, made of these drafts if it
+// was written here and now.
+func (c *conversation) messages(s *chat.Segment, drafts []chat.Draft) []chat.Event {
+	evs := make([]chat.Event, 0, len(s.Bodies))
+	nick, mine := c.node.Name(s.Author), s.Author == c.node.self
 	for i, b := range s.Bodies {
 		at := (s.Time + chat.Time(i)).Wall()
-		evs = append(evs, chat.Message{
+		m := chat.Message{
 			Conversation: c.conv, ID: s.MessageID(i), Author: s.Author, Nick: nick,
-			Time: at, Kind: b.Kind, Text: b.Text, Mine: mine, Old: at.Before(c.joined),
-		})
+			Time: at, Clock: s.Time + chat.Time(i), Kind: b.Kind, Text: b.Text, Target: b.Target, Mine: mine,
+		}
+		if drafts != nil {
+			m.Key = drafts[i].Key
+		} else {
+			m.Old = at.Before(c.joined)
+		}
+		evs = append(evs, m)
 	}
 	return evs
 }
@@ -402,9 +475,12 @@ func (c *conversation) appendMessages(evs []chat.Event, s *chat.Segment) []chat.
 // tick does what waits for time to pass.
 func (c *conversation) tick() {
 	now := time.Now()
-	c.show(c.intake.due(now, now.Add(c.skew.correction())))
+	for _, seg := range c.intake.due(now.Add(c.skew.correction())) {
+		c.kept.drop(seg.ID)
+		c.arrive(arrival{from: seg.Author, seg: seg, live: true})
+	}
 	if len(c.intake.waiting) > 0 {
-		c.show(c.intake.gaps(now, len(c.link.connected())))
+		c.showGaps(now)
 	}
 	// The window follows what the network bears, as TCP's does.
 	if d := c.link.dropped(); d != c.drops {
@@ -412,11 +488,16 @@ func (c *conversation) tick() {
 	} else if c.window < maxInFlight {
 		c.window++
 	}
-	if c.lost.Swap(false) {
-		c.syncAny()
+	c.backlogTick(now)
+	if !c.storeRests(now) {
+		if c.lost.Swap(false) {
+			c.syncAny()
+		}
+		c.syncTick(now)
 	}
-	c.syncTick(now)
 	c.tell()
+	c.keepStates()
+	c.seen()
 }
 
 // tell reports every delivery state that changed.
@@ -428,6 +509,7 @@ func (c *conversation) tell() {
 	members := c.link.members()
 	var evs []chat.Event
 	for _, o := range changed {
+		c.states.note(o)
 		for i := range o.seg.Bodies {
 			evs = append(evs, chat.Delivery{
 				Conversation: c.conv, ID: o.seg.MessageID(i), State: o.state,
@@ -448,7 +530,7 @@ func (c *conversation) hear(p chat.PeerID, sent time.Time, heads []chat.SegmentI
 		c.tellDue = true
 	}
 	for _, h := range heads {
-		if !c.node.history.Has(c.id, h) {
+		if !c.kept.has(h) && !c.node.log.Has(c.id, h) {
 			c.syncer.wantSoon(p, time.Now())
 			return
 		}
@@ -490,7 +572,7 @@ func (c *conversation) settle() {
 // settled reports whether somebody else holds all that was said, or what is
 // left has failed.
 func (c *conversation) settled() bool {
-	return len(c.drafts) == 0 && c.batch.empty() && !c.ledger.waiting()
+	return len(c.drafts) == 0 && c.batch.empty() && !c.store.sealing && !c.ledger.waiting()
 }
 
 // unsettled counts the messages that nobody else says to hold.

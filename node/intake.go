@@ -9,9 +9,9 @@ import (
 
 // Limits of what is held back from the screen.
 const (
-	// maxWaiting is how many segments may wait for their parents, and
-	// maxWaitingBytes how much they may weigh. Beyond, they are let go;
-	// catch-up brings them again.
+	// maxWaiting is about how many segments may wait for their parents, and
+	// maxWaitingBytes how much they may weigh. Beyond, none are taken; catch-up
+	// brings them again.
 	maxWaiting      = 4096
 	maxWaitingBytes = 64 << 20
 	// maxAside is how many segments from the future are kept, and
@@ -33,10 +33,9 @@ const (
 type verdict int
 
 const (
-	show   verdict = iota // it may be shown now
-	hold                  // it is kept, and shown later
+	show   verdict = iota // it may pass now
+	hold                  // it is kept, and passes later
 	refuse                // it is not kept
-	lose                  // it is not kept for want of room: get it again later
 )
 
 // An intake holds segments back from the screen: those whose parents were not
@@ -48,7 +47,8 @@ type intake struct {
 	children map[chat.SegmentID][]chat.SegmentID // parent to those that wait for it
 	bytes    int
 	aside    map[chat.SegmentID]*chat.Segment
-	authors  map[chat.PeerID]int // segments aside of each author
+	authors  map[chat.PeerID]int     // segments aside of each author
+	coming   map[chat.SegmentID]bool // logged, and not judged yet
 }
 
 type waiter struct {
@@ -66,41 +66,51 @@ func newIntake(logged func(chat.SegmentID) bool) *intake {
 		children: make(map[chat.SegmentID][]chat.SegmentID),
 		aside:    make(map[chat.SegmentID]*chat.Segment),
 		authors:  make(map[chat.PeerID]int),
+		coming:   make(map[chat.SegmentID]bool),
 	}
 }
 
 // holds reports whether a segment is held back here.
 func (in *intake) holds(id chat.SegmentID) bool {
-	return in.waiting[id] != nil || in.aside[id] != nil
+	return in.waiting[id] != nil || in.aside[id] != nil || in.coming[id]
 }
 
-// offer takes a verified segment that is not in the log. now is our clock, room
-// the room's.
-func (in *intake) offer(s *chat.Segment, now, room time.Time) verdict {
-	if ahead := s.Time.Wall().Sub(room); ahead > maxSkew {
-		if ahead > maxAhead || len(in.aside) >= maxAside || in.authors[s.Author] >= maxAsideOfAuthor {
-			return refuse
-		}
-		in.aside[s.ID] = s
-		in.authors[s.Author]++
-		return hold
+// offer takes a verified segment that is not in the log. room is the room's
+// clock. hold says that it is from the future and kept here; what else is not
+// refused goes into the log, and then to await.
+func (in *intake) offer(s *chat.Segment, room time.Time) verdict {
+	ahead := s.Time.Wall().Sub(room)
+	switch {
+	case ahead <= maxSkew:
+		return show
+	case ahead > maxAhead || len(in.aside) >= maxAside || in.authors[s.Author] >= maxAsideOfAuthor:
+		return refuse
 	}
-	return in.await(s, now)
+	in.aside[s.ID] = s
+	in.authors[s.Author]++
+	return hold
 }
 
-// await lets a segment pass if all its parents were shown.
-func (in *intake) await(s *chat.Segment, now time.Time) verdict {
-	var missing []chat.SegmentID
+// full reports whether s would have to wait, and there is no room for it.
+func (in *intake) full(s *chat.Segment) bool {
+	return (len(in.waiting) >= maxWaiting || in.bytes+len(s.Envelope) > maxWaitingBytes) && len(in.misses(s)) > 0
+}
+
+// misses lists the parents of s that were not shown.
+func (in *intake) misses(s *chat.Segment) (missing []chat.SegmentID) {
 	for _, p := range s.Parents {
 		if !in.logged(p) || in.holds(p) {
 			missing = append(missing, p)
 		}
 	}
+	return missing
+}
+
+// await lets a segment that is in the log pass if all its parents were shown.
+func (in *intake) await(s *chat.Segment, now time.Time) verdict {
+	missing := in.misses(s)
 	if len(missing) == 0 {
 		return show
-	}
-	if len(in.waiting) >= maxWaiting || in.bytes+len(s.Envelope) > maxWaitingBytes {
-		return lose
 	}
 	in.waiting[s.ID] = &waiter{seg: s, missing: len(missing), since: now}
 	in.bytes += len(s.Envelope)
@@ -125,10 +135,8 @@ func (in *intake) shown(id chat.SegmentID) (free []*chat.Segment) {
 	return sorted(free)
 }
 
-// due returns what waited aside and is not from the future any more. What must
-// wait for its parents goes on waiting.
-func (in *intake) due(now, room time.Time) (free []*chat.Segment) {
-	var ready []*chat.Segment
+// due returns what waited aside and is not from the future any more.
+func (in *intake) due(room time.Time) (ready []*chat.Segment) {
 	for id, s := range in.aside {
 		if s.Time.Wall().Sub(room) > maxSkew {
 			continue
@@ -139,13 +147,7 @@ func (in *intake) due(now, room time.Time) (free []*chat.Segment) {
 		}
 		ready = append(ready, s)
 	}
-	for _, s := range sorted(ready) {
-		// lose cannot be: what is in the log must not be lost, it is shown.
-		if in.await(s, now) != hold {
-			free = append(free, s)
-		}
-	}
-	return free
+	return sorted(ready)
 }
 
 // tried says that a member was asked, from began on, for everything it has: in

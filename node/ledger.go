@@ -24,6 +24,7 @@ const maxHolders = 10_000
 type ledger struct {
 	own   []*ownSegment // ascending by ordinal, without gaps
 	last  uint64        // ordinal of the newest
+	begin uint64        // that of the newest of an earlier run
 	reach map[chat.SegmentID]uint64
 	older map[chat.SegmentID]uint64 // the generation of reach before this one
 	holds map[chat.PeerID]uint64
@@ -76,6 +77,19 @@ func (l *ledger) add(s *chat.Segment, mine bool) {
 	}
 }
 
+// restore adds a segment of ours from an earlier run, oldest first and before
+// anything else.
+func (l *ledger) restore(s *chat.Segment, state chat.DeliveryState) {
+	l.add(s, true)
+	o := l.own[len(l.own)-1]
+	o.state = state
+	if state != chat.Queued {
+		o.reached = 1 // at least
+	}
+	l.begin = l.last
+	delete(l.dirty, o.ordinal)
+}
+
 // reaches is the ordinal of the newest own segment among id and its ancestors.
 func (l *ledger) reaches(id chat.SegmentID) uint64 { return max(l.reach[id], l.older[id]) }
 
@@ -97,7 +111,28 @@ func (l *ledger) held(p chat.PeerID, ordinal uint64) {
 		if o := l.own[i]; o.ordinal <= ordinal {
 			o.heldBy++
 			o.reached = max(o.reached, o.heldBy)
-			o.state, o.reason = chat.Held, ""
+			if o.reason = ""; o.state != chat.Read {
+				o.state = chat.Held
+			}
+			l.dirty[o.ordinal] = o
+		}
+	}
+}
+
+// read notes that p, the other of a private talk, was shown our segments up to
+// this one, which proves that it holds them.
+func (l *ledger) read(p chat.PeerID, upTo chat.SegmentID) {
+	last := l.find(upTo)
+	if last == nil {
+		return
+	}
+	l.held(p, last.ordinal)
+	for i := len(l.own) - 1; i >= 0; i-- {
+		if o := l.own[i]; o.ordinal <= last.ordinal {
+			if o.state == chat.Read {
+				return
+			}
+			o.state = chat.Read
 			l.dirty[o.ordinal] = o
 		}
 	}
@@ -122,7 +157,7 @@ func (l *ledger) sent(id chat.SegmentID, reached int) {
 // again later makes it good.
 func (l *ledger) fail(reason string) {
 	for _, o := range l.own {
-		if o.state != chat.Held && o.state != chat.Failed {
+		if o.heldBy == 0 && o.state != chat.Failed {
 			o.state, o.reason = chat.Failed, reason
 			l.dirty[o.ordinal] = o
 		}
@@ -139,19 +174,19 @@ func (l *ledger) find(id chat.SegmentID) *ownSegment {
 	return nil
 }
 
-// unheld is how many of our messages nobody says to hold.
+// unheld is how many of the messages of this run nobody says to hold.
 func (l *ledger) unheld() (messages int) {
-	for i := len(l.own) - 1; i >= 0 && l.own[i].heldBy == 0; i-- {
+	for i := len(l.own) - 1; i >= 0 && l.own[i].heldBy == 0 && l.own[i].ordinal > l.begin; i-- {
 		messages += len(l.own[i].seg.Bodies)
 	}
 	return messages
 }
 
-// waiting reports whether anything may still be handed over: what nobody holds
-// and has not failed.
+// waiting reports whether anything of this run may still be handed over: what
+// nobody holds and has not failed.
 func (l *ledger) waiting() bool {
 	n := len(l.own)
-	return n > 0 && l.own[n-1].heldBy == 0 && l.own[n-1].state != chat.Failed
+	return l.last > l.begin && n > 0 && l.own[n-1].heldBy == 0 && l.own[n-1].state != chat.Failed
 }
 
 // landed reports whether at least want peers hold our segment of this ordinal.

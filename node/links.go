@@ -43,9 +43,9 @@ func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
 		options = append(options, rooms.Invisible())
 	}
 	room, err := n.rooms.Join(c.id, rooms.Handler{
-		Heads: func() []chat.SegmentID { return c.heads.newest(chat.MaxHeads) },
+		Heads: func() []chat.SegmentID { return n.log.Heads(c.id) },
 		Segment: func(from chat.PeerID, s *chat.Segment) {
-			c.try(func() { c.receive(from, s) })
+			c.try(func() { c.receive(arrival{from: from, seg: s, live: true}) })
 		},
 		Beacon: func(b *chat.Beacon) {
 			n.meet(b)
@@ -66,8 +66,23 @@ func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
 	if c.conv.IsPresence() && !n.cfg.Invisible {
 		after = presenceAfter // an invisible node is there for this list alone
 	}
-	l.search = n.discovery.SeekAfter(after, c.id, func() int { return len(room.Peers()) })
+	l.search = n.discovery.SeekWith(c.id, discovery.Quest{
+		After:     after,
+		Connected: func() int { return len(room.Peers()) },
+		Reached:   func(p chat.PeerID) { later(func() { c.reached(p) }) },
+	})
 	return l, nil
+}
+
+// reached lets a newcomer compare with the first who are said to be members as
+// soon as they are connected. Gossip would tell a round trip later that they are,
+// and then we compare with them again (see peersChanged), so nothing that is
+// said in between is missed.
+func (c *conversation) reached(p chat.PeerID) {
+	if c.syncer.done+len(c.syncer.running)+len(c.syncer.wanted) < firstRuns {
+		c.syncer.want(p)
+		c.startSyncs()
+	}
 }
 
 // member keeps the roster and tells the faces.
@@ -84,9 +99,14 @@ func (l *roomLink) member(m rooms.Member) {
 		l.met(m.Peer)
 	} else {
 		delete(l.roster, m.Peer)
+		if l.c.conv.IsPresence() {
+			l.c.node.discovery.Gone(m.Peer, m.Heard)
+		}
 		l.c.skew.forget(m.Peer)
 	}
-	l.c.node.feed.publish(l.c.node.memberEvent(l.c.conv, m))
+	if !l.c.node.cfg.blocked(m.Peer) {
+		l.c.node.feed.publish(l.c.node.memberEvent(l.c.conv, m))
+	}
 }
 
 // met remembers a member who is connected. Of others we only know by hearsay:
@@ -144,7 +164,7 @@ func (l *directLink) dropped() uint64 { return 0 }
 func (l *directLink) headsChanged()   {}
 
 func (l *directLink) close(ctx context.Context) error {
-	if !l.up { // the loop has ended, so this may be read; there is nobody to say goodbye to
+	if _, up := l.c.node.direct.Linked(l.peer); !up { // there is nobody to say goodbye to
 		gone, cancel := context.WithCancel(ctx)
 		cancel()
 		ctx = gone
@@ -164,7 +184,13 @@ func (c *conversation) directEvent(l *directLink, ev direct.Event) {
 	n := c.node
 	switch ev := ev.(type) {
 	case direct.Connected:
+		if l.up { // told once more
+			return
+		}
 		l.up = true
+		if c.read != (chat.SegmentID{}) {
+			n.direct.Read(ev.Peer, c.read)
+		}
 		n.learn(ev.Peer, ev.Nick)
 		n.discovery.Met(ev.Peer, chat.ConversationID{})
 		c.skew.observe(ev.Peer, ev.Sent, time.Now())
@@ -187,6 +213,9 @@ func (c *conversation) directEvent(l *directLink, ev direct.Event) {
 			c.ledger.held(ev.Peer, o.ordinal)
 			c.tellDue = true
 		}
+	case direct.SegmentRead:
+		c.ledger.read(ev.Peer, ev.ID)
+		c.tellDue = true
 	case direct.SaidGoodbye:
 		n.feed.publish(chat.Ended{Conversation: c.conv})
 	case direct.Refused:

@@ -58,6 +58,16 @@ type Config struct {
 	Book discovery.Book
 	// Blocked reports peers the user wants nothing of. If nil, none.
 	Blocked func(chat.PeerID) bool
+	// Stranger reports peers of whom the user said nothing yet: what they write
+	// first in private is a request. If nil, nobody is one.
+	Stranger func(chat.PeerID) bool
+	// Ignored reports peers whose requests are not shown. If nil, none.
+	Ignored func(chat.PeerID) bool
+	// Requested is told of each message of a request, and says whether it is the
+	// first. It may be nil.
+	Requested func(p chat.PeerID, nick, text chat.Text, at time.Time) (first bool)
+	// NoReadMarks keeps others from learning what the user has read.
+	NoReadMarks bool
 	// ContactName is the user's own name for a peer. If nil, there are none.
 	ContactName func(chat.PeerID) (chat.Text, bool)
 	// Log receives debug records. If nil, they are dropped.
@@ -65,14 +75,18 @@ type Config struct {
 	// NewHost builds the host; tests put one of a network in memory here. If
 	// nil, host.New.
 	NewHost func(context.Context, host.Config) (*host.Host, error)
-	// MaxHistory bounds the messages kept in memory, in bytes. If zero,
-	// history.Config's default.
-	MaxHistory int64
+	// History is the log of messages. The node does not close it. If nil, the
+	// node remembers in memory, and forgets when it ends.
+	History Log
 }
 
 func (c Config) logger() *slog.Logger { return cmp.Or(c.Log, slog.New(slog.DiscardHandler)) }
 
 func (c Config) blocked(p chat.PeerID) bool { return c.Blocked != nil && c.Blocked(p) }
+
+func (c Config) stranger(p chat.PeerID) bool { return c.Stranger != nil && c.Stranger(p) }
+
+func (c Config) ignored(p chat.PeerID) bool { return c.Ignored != nil && c.Ignored(p) }
 
 // A Node is one running peer.
 type Node struct {
@@ -83,7 +97,7 @@ type Node struct {
 	started time.Time
 
 	host      *host.Host
-	history   *history.Memory
+	log       Log
 	discovery *discovery.Service
 	seeds     *bootstrap.Attachment
 	rooms     *rooms.Service
@@ -116,7 +130,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 		started:   time.Now(),
 		attaching: make(chan struct{}),
 		name:      cfg.Name,
-		history:   history.NewMemory(history.Config{MaxBytes: cfg.MaxHistory}),
+		log:       cfg.History,
 		convs:     make(map[chat.ConversationID]*conversation),
 		names:     make(map[chat.PeerID]chat.Text),
 	}
@@ -139,17 +153,21 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if n.self, err = chat.PeerIDFromLibp2p(n.host.ID()); err != nil {
 		return nil, err
 	}
+	if n.log == nil {
+		n.log = history.NewMemory(history.Config{Self: n.self})
+	}
 	if n.rooms, err = rooms.New(n.host, rooms.Config{
 		Self: n.self, Key: cfg.Key, Nick: n.nick, Seed: cfg.Seed, Log: cfg.logger(),
 	}); err != nil {
 		return nil, fmt.Errorf("start rooms: %w", err)
 	}
 	n.catchup = catchup.New(n.host, catchup.Config{
-		Log: n.history, Accept: n.accept, Serve: n.serves,
-		Beacon: n.beacon, Beacons: n.beacons, KnownBeacon: n.knownBeacon, HearBeacon: n.hearBeacon, Logger: cfg.logger(),
+		Log: syncLog{n.log, n}, Accept: n.accept, Serve: n.serves,
+		Beacon: n.beacon, Beacons: n.beacons, KnownBeacon: n.knownBeacon, HearBeacon: n.hearBeacon, Progress: n.fetching, Logger: cfg.logger(),
 	})
 	n.direct = direct.New(n.host, direct.Config{
 		Self: n.self, Nick: n.nick, Connect: n.connect, Admit: n.admits,
+		Known:   n.knows,
 		Receive: n.receiveDirect, Events: n.directEvent, Log: cfg.logger(),
 	})
 	// The seeds are dialled by bootstrap, and known to the DHT.
@@ -355,10 +373,11 @@ func (n *Node) waitingFor() (text, detail string) {
 
 // Join opens a room.
 func (n *Node) Join(_ context.Context, room chat.RoomName) error {
-	_, err := n.open(chat.InRoom(room))
+	c, err := n.open(chat.InRoom(room))
 	if err != nil {
 		return fmt.Errorf("join %s: %w", room, err)
 	}
+	c.watch()
 	return nil
 }
 
@@ -368,9 +387,11 @@ func (n *Node) Dial(_ context.Context, p chat.PeerID) error {
 	if p == n.self {
 		return fmt.Errorf("%w: this is your own peer ID", chat.ErrBadPeerID)
 	}
-	if _, err := n.open(chat.With(p)); err != nil {
+	c, err := n.open(chat.With(p))
+	if err != nil {
 		return fmt.Errorf("dial %s: %w", p, err)
 	}
+	c.watch()
 	n.direct.Open(p)
 	return nil
 }
@@ -383,8 +404,12 @@ func (n *Node) Say(ctx context.Context, conv chat.Conversation, d chat.Draft) er
 	if c == nil || conv.IsPresence() {
 		return fmt.Errorf("say in %s: %w", conv, chat.ErrNotFound)
 	}
-	if !d.Body.Kind.Known() || d.Body.Text.Empty() { // it would spoil the segment it shares
-		return fmt.Errorf("say in %s: %w: empty", conv, chat.ErrBadText)
+	err := d.Body.Check()
+	if err == nil && !d.Body.Kind.Known() {
+		err = fmt.Errorf("%w: kind %d", chat.ErrMalformed, d.Body.Kind)
+	}
+	if err != nil { // it would spoil the segment it shares
+		return fmt.Errorf("say in %s: %w", conv, err)
 	}
 	select {
 	case c.drafts <- d:
@@ -433,15 +458,17 @@ func (n *Node) Settle(ctx context.Context, conv chat.Conversation) (left int, er
 // Leave leaves a conversation: members see it at once.
 func (n *Node) Leave(ctx context.Context, conv chat.Conversation) error {
 	id := conv.ID(n.self)
-	n.mu.Lock()
-	c := n.convs[id]
-	delete(n.convs, id)
-	n.mu.Unlock()
+	c := n.find(id)
 	if c == nil {
 		return nil
 	}
-	c.stop()
-	return c.link.close(ctx)
+	err := c.end(ctx)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.convs[id] == c {
+		delete(n.convs, id)
+	}
+	return err
 }
 
 // Members lists who else is in a conversation, by peer ID.
@@ -466,7 +493,6 @@ func (n *Node) shutdown(ctx context.Context) {
 	n.mu.Lock()
 	n.ended = true
 	convs := n.snapshot()
-	clear(n.convs)
 	n.mu.Unlock()
 	// The conversations go first and all at once: each waits for its goodbye.
 	ctx, cancel := context.WithTimeout(ctx, closeGrace)
@@ -474,8 +500,7 @@ func (n *Node) shutdown(ctx context.Context) {
 	var leaving sync.WaitGroup
 	for _, c := range convs {
 		leaving.Go(func() {
-			c.stop()
-			if err := c.link.close(ctx); err != nil {
+			if err := c.end(ctx); err != nil {
 				c.log.Debug("leave", "err", err)
 			}
 		})

@@ -66,8 +66,9 @@ func newSealer(key crypto.PrivKey, conv chat.ConversationID) *sealer {
 	return s
 }
 
-// seal makes the next segment of these drafts. parents are the heads shown,
-// newest first; latest is the highest time shown.
+// seal makes the next segment of these drafts, and the same again until one is
+// accepted. parents are the heads held, newest first; latest is the highest time
+// in the conversation.
 func (s *sealer) seal(drafts []chat.Draft, parents []chat.SegmentID, clock time.Time, latest chat.Time) (*chat.Segment, error) {
 	seg := &chat.Segment{
 		Conversation: s.conv,
@@ -90,6 +91,8 @@ func (s *sealer) seal(drafts []chat.Draft, parents []chat.SegmentID, clock time.
 	if err := wire.SealSegment(s.key, seg); err != nil {
 		return nil, fmt.Errorf("sign %d messages: %w", len(drafts), err)
 	}
-	s.next, s.last = seg.Next(), seg.ID
 	return seg, nil
 }
+
+// accepted says that a segment is stored: the next one follows it.
+func (s *sealer) accepted(seg *chat.Segment) { s.next, s.last = seg.Next(), seg.ID }

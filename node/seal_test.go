@@ -117,6 +117,7 @@ func TestBatchesFitIntoEnvelopes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seal %d messages: %v", len(drafts), err)
 			}
+			s.accepted(seg)
 			if seg.Seq != seq {
 				t.Fatalf("segment begins with message %d, not %d", seg.Seq, seq)
 			}
@@ -150,6 +151,11 @@ func TestSealerChains(t *testing.T) {
 	if one.Seq != 1 || len(one.Parents) != 0 || one.Time != chat.TimeOf(now) {
 		t.Errorf("first segment: seq %d, %d parents, time %v", one.Seq, len(one.Parents), one.Time)
 	}
+	// Until it is stored, it was not: the next one takes its place.
+	if again, err := s.seal(lines, nil, now, 0); err != nil || again.Seq != 1 || len(again.Parents) != 0 {
+		t.Errorf("after one that was not stored: seq %d, %d parents, %v", again.Seq, len(again.Parents), err)
+	}
+	s.accepted(one)
 	// Its own last comes first, once, and what was shown at a later time than our
 	// clock's does not come after it.
 	heads := []chat.SegmentID{segID(1), one.ID}
@@ -161,6 +167,7 @@ func TestSealerChains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.accepted(two)
 	if two.Seq != 4 || two.Chain != one.Chain {
 		t.Errorf("second segment begins at %d of chain %x", two.Seq, two.Chain)
 	}

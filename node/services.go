@@ -32,27 +32,44 @@ func (n *Node) admits(p chat.PeerID) error {
 		return errors.New("this is a seed node, it takes no private messages")
 	case n.cfg.blocked(p):
 		return errors.New("not accepted")
-	case n.directWith(p) == nil:
+	case !n.takes(p):
 		return errors.New("too many people talk to this node")
+	}
+	if c := n.find(chat.DirectID(n.self, p)); c != nil && c.enough() {
+		return errEnough
 	}
 	return nil
 }
 
-// directWith returns the private conversation with p, opened if there is room.
-func (n *Node) directWith(p chat.PeerID) *conversation {
-	n.mu.Lock()
-	direct := 0
-	for _, c := range n.convs {
-		if c.conv.IsDirect() {
-			direct++
+// takes reports whether there is room for a private talk with p. With somebody
+// the user has to do with it is opened at once. A stranger has said nothing yet:
+// the first message opens it, so that nobody fills the list by mere presence.
+func (n *Node) takes(p chat.PeerID) bool {
+	id := chat.DirectID(n.self, p)
+	if n.knows(p) || n.log.Latest(id) > 0 {
+		return n.directWith(p) != nil
+	}
+	return n.find(id) != nil || n.hasRoom()
+}
+
+// knows reports whether the user has to do with p: has a name for it, or wrote
+// to it. Strangers never shut such people out.
+func (n *Node) knows(p chat.PeerID) bool {
+	if n.cfg.ContactName != nil {
+		if _, named := n.cfg.ContactName(p); named {
+			return true
 		}
 	}
-	known := n.convs[chat.DirectID(n.self, p)]
-	n.mu.Unlock()
-	if known != nil {
-		return known
+	own, err := n.log.LastOf(n.ctx, chat.DirectID(n.self, p), n.self)
+	return err == nil && own != nil
+}
+
+// directWith returns the private conversation with p, opened if there is room.
+func (n *Node) directWith(p chat.PeerID) *conversation {
+	if c := n.find(chat.DirectID(n.self, p)); c != nil {
+		return c
 	}
-	if direct >= maxConversations {
+	if !n.knows(p) && !n.hasRoom() {
 		return nil
 	}
 	c, err := n.open(chat.With(p))
@@ -62,23 +79,99 @@ func (n *Node) directWith(p chat.PeerID) *conversation {
 	return c
 }
 
+// hasRoom reports whether one more stranger may have a conversation. If there
+// are too many, one makes room that holds no message, has no stream, and that
+// our user did not open: what it brought was refused.
+func (n *Node) hasRoom() bool {
+	n.mu.Lock()
+	convs := n.snapshot()
+	n.mu.Unlock()
+	convs = slices.DeleteFunc(convs, func(c *conversation) bool { return !c.conv.IsDirect() })
+	if len(convs) < maxConversations {
+		return true
+	}
+	select {
+	case <-n.attaching: // n.direct is set
+	case <-n.ctx.Done():
+		return false
+	}
+	gone, cancel := context.WithCancel(n.ctx)
+	cancel()
+	for _, c := range convs {
+		if _, up := n.direct.Linked(c.conv.Peer); up || n.direct.Wanted(c.conv.Peer) || n.log.Latest(c.id) > 0 {
+			continue
+		}
+		if err := n.Leave(gone, c.conv); err != nil {
+			c.log.Debug("leave", "err", err)
+		}
+		return true
+	}
+	return false
+}
+
 // receiveDirect takes what came over a private stream. It returns when the
 // node holds it.
 func (n *Node) receiveDirect(ctx context.Context, p chat.PeerID, segs []*chat.Segment) error {
+	first := n.find(chat.DirectID(n.self, p)) == nil
 	c := n.directWith(p)
 	if c == nil {
 		return fmt.Errorf("message of %s: %w", p, chat.ErrRefused)
 	}
-	return c.take(ctx, p, segs)
+	if first { // Connected was told to nobody
+		select {
+		case <-n.attaching:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if ev, up := n.direct.Linked(p); up {
+			c.do(func() { c.directEvent(c.link.(*directLink), ev) })
+		}
+	}
+	if c.enough() {
+		return fmt.Errorf("message of %s: %w: %w", p, chat.ErrRefused, errEnough)
+	}
+	return c.hand(ctx, p, true, segs)
 }
 
-// take hands segments to the loop and returns when it has them.
-func (c *conversation) take(ctx context.Context, from chat.PeerID, segs []*chat.Segment) error {
-	return c.call(ctx, func() {
+// hand hands segments to the loop and returns when the log has them.
+func (c *conversation) hand(ctx context.Context, from chat.PeerID, live bool, segs []*chat.Segment) error {
+	done := make(chan error, 1)
+	if err := c.call(ctx, func() {
+		room := true
 		for _, s := range segs {
-			c.receive(from, s)
+			room = c.receive(arrival{from: from, seg: s, live: live}) && room
 		}
-	})
+		if !room {
+			done <- errNoRoom
+			return
+		}
+		c.await(done)
+	}); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-c.done:
+		return chat.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// errEnough is what a stranger is told whose request waits for an answer.
+var errEnough = errors.New("wait until your first messages are accepted")
+
+// errNoRoom makes the other side try again later.
+var errNoRoom = errors.New("too many messages wait for others")
+
+// await has done told when all that is in line now is stored.
+func (c *conversation) await(done chan<- error) {
+	if c.store.busy && len(c.store.arriving) == 0 {
+		c.store.current = append(c.store.current, done)
+	} else {
+		c.store.waiters = append(c.store.waiters, done)
+	}
 }
 
 // serves decides who may compare which log with ours: members of a room we are
@@ -104,11 +197,14 @@ func (n *Node) accept(ctx context.Context, from chat.PeerID, segs []*chat.Segmen
 		return fmt.Errorf("catch-up: %w: nobody can speak there", chat.ErrRefused)
 	}
 	if c.conv.IsDirect() {
+		if c.enough() {
+			return fmt.Errorf("catch-up: %w: %w", chat.ErrRefused, errEnough)
+		}
 		segs = slices.DeleteFunc(slices.Clone(segs), func(s *chat.Segment) bool {
 			return s.Author != n.self && s.Author != c.conv.Peer
 		})
 	}
-	return c.take(ctx, from, segs)
+	return c.hand(ctx, from, false, segs)
 }
 
 func (n *Node) roomOf(id chat.ConversationID) *roomLink {

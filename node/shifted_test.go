@@ -53,7 +53,7 @@ func TestClockAhead(t *testing.T) {
 			}
 		}
 		for _, p := range []*person{alice, bob} {
-			if p.history.Has(s.conv, far.ID) {
+			if p.log.Has(s.conv, far.ID) {
 				t.Errorf("%s keeps a message from next week", p.nick)
 			}
 			if p.told(chat.NoticeClock) {

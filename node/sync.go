@@ -25,6 +25,10 @@ const (
 	headGrace = 150 * time.Millisecond
 	// avoidFor is how long a member who lied is not asked.
 	avoidFor = 10 * time.Minute
+	// maxAvoided bounds how many of them are remembered.
+	maxAvoided = 1024
+	// progressEvery is how often the progress of a long fetch is told.
+	progressEvery = time.Second
 	// refreshEvery is the mean time between runs with a random member.
 	refreshEvery = 5 * time.Minute
 )
@@ -40,6 +44,11 @@ type syncer struct {
 	met     map[chat.PeerID]bool // connected members at the last look
 	company bool                 // somebody was ever connected
 	done    int                  // runs completed since we were last alone
+
+	without  int  // complete runs since something was missing
+	told     bool // whether the history is complete, and what is missing
+	missing  int
+	progress time.Time // when progress was last told
 }
 
 func newSyncer() syncer {
@@ -89,7 +98,7 @@ func (s *syncer) finished(p chat.PeerID, now time.Time, err error) {
 	delete(s.running, p)
 	switch {
 	case errors.Is(err, catchup.ErrLied):
-		s.avoid[p] = now.Add(avoidFor)
+		s.distrust(p, now)
 	case err == nil:
 		s.done++
 	}
@@ -97,6 +106,26 @@ func (s *syncer) finished(p chat.PeerID, now time.Time, err error) {
 		delete(s.again, p)
 		s.want(p)
 	}
+}
+
+// distrust keeps a member who lied from being asked. When there are very many,
+// who lied first is forgotten.
+func (s *syncer) distrust(p chat.PeerID, now time.Time) {
+	for q, until := range s.avoid {
+		if !now.Before(until) {
+			delete(s.avoid, q)
+		}
+	}
+	if len(s.avoid) >= maxAvoided {
+		oldest := p
+		for q, until := range s.avoid {
+			if t, ok := s.avoid[oldest]; !ok || until.Before(t) {
+				oldest = q
+			}
+		}
+		delete(s.avoid, oldest)
+	}
+	s.avoid[p] = now.Add(avoidFor)
 }
 
 // peersChanged compares who is connected with the last look. A newcomer asks
@@ -127,6 +156,41 @@ func (c *conversation) peersChanged() {
 	c.syncer.met = fresh
 	c.syncer.company = c.syncer.company || len(now) > 0
 	c.startSyncs()
+}
+
+// compared notes that a member was compared with completely: then what is still
+// missing, that member does not have.
+func (c *conversation) compared() {
+	if c.conv.IsPresence() {
+		return
+	}
+	c.backlog.shown = true // whatever comes now, and was said before, comes late
+	_, missing := c.node.log.Missing(c.id)
+	if missing == 0 {
+		c.syncer.without = 0
+	} else if c.syncer.without++; c.syncer.without < min(gapTries, max(1, len(c.link.connected()))) {
+		c.syncAny()
+		return
+	}
+	if !c.syncer.told || missing != c.syncer.missing {
+		c.syncer.told, c.syncer.missing = true, missing
+		c.node.feed.publish(chat.History{Conversation: c.conv, Complete: missing == 0, Missing: missing})
+	}
+}
+
+// fetching is told by catch-up how far a run is.
+func (n *Node) fetching(id chat.ConversationID, _ chat.PeerID, fetched, needed int) {
+	c := n.find(id)
+	if c == nil {
+		return
+	}
+	c.do(func() {
+		c.fetched(needed)
+		if now := time.Now(); needed > maxBacklog && now.Sub(c.syncer.progress) >= progressEvery {
+			c.syncer.progress = now
+			n.feed.publish(chat.History{Conversation: c.conv, Fetched: fetched, Total: needed})
+		}
+	})
 }
 
 // syncAny asks one member, chosen by chance.
@@ -187,7 +251,13 @@ func (c *conversation) sync(p chat.PeerID, ordinal uint64) {
 		c.syncer.finished(p, time.Now(), err)
 		if err == nil && res.Complete {
 			c.intake.tried(began)
-			c.show(c.intake.gaps(time.Now(), len(c.link.connected())))
+			c.showGaps(time.Now())
+		}
+		if len(c.syncer.running) == 0 {
+			c.showBacklog(true)
+		}
+		if err == nil && res.Complete {
+			c.compared()
 		}
 		if err == nil && res.PeerHolds {
 			c.ledger.held(p, ordinal)

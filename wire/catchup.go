@@ -14,7 +14,7 @@ const CatchupProtocol = "/p2pchat/catchup/1.0.0"
 // Limits of the catch-up frames.
 const (
 	// MaxRanges is how many ranges one frame may hold.
-	MaxRanges = 512
+	MaxRanges = 1024
 	// MaxItems is how many items all ranges of one frame may list together.
 	MaxItems = 1024
 	// MaxWant is how many segments one frame may ask for.
@@ -38,10 +38,11 @@ type (
 		Beacon       []byte
 	}
 	// Beacons are the latest the answering member has, as envelopes not yet
-	// opened.
+	// opened. The last one tells about how many segments it holds.
 	Beacons struct {
 		Envelopes [][]byte
 		Last      bool
+		Held      uint64
 	}
 	// Ranges cover the whole order of a conversation, one after the other.
 	Ranges []Range
@@ -81,7 +82,7 @@ type Range struct {
 	End         Bound
 	Mode        RangeMode
 	Fingerprint [FingerprintSize]byte
-	Items       []chat.OrderKey
+	Items       []chat.OrderKey // ascending
 }
 
 func (f Open) catchup() *pb.CatchupFrame {
@@ -91,7 +92,9 @@ func (f Open) catchup() *pb.CatchupFrame {
 }
 
 func (f Beacons) catchup() *pb.CatchupFrame {
-	return &pb.CatchupFrame{Kind: &pb.CatchupFrame_Beacons{Beacons: &pb.CatchupBeacons{Beacons: f.Envelopes, Last: f.Last}}}
+	return &pb.CatchupFrame{Kind: &pb.CatchupFrame_Beacons{Beacons: &pb.CatchupBeacons{
+		Beacons: f.Envelopes, Last: f.Last, Held: f.Held,
+	}}}
 }
 
 func (f Ranges) catchup() *pb.CatchupFrame {
@@ -102,17 +105,24 @@ func (f Ranges) catchup() *pb.CatchupFrame {
 		case RangeFingerprint:
 			p.Mode = &pb.CatchupRange_Fingerprint{Fingerprint: r.Fingerprint[:]}
 		case RangeItems:
-			items := &pb.CatchupItems{}
-			for _, it := range r.Items {
-				items.Items = append(items.Items, &pb.CatchupItem{Time: uint64(it.Time), Id: it.ID[:]})
-			}
-			p.Mode = &pb.CatchupRange_Items{Items: items}
+			p.Mode = &pb.CatchupRange_Items{Items: rawItems(r.Items)}
 		default:
 			p.Mode = &pb.CatchupRange_Skip{Skip: true}
 		}
 		m.Ranges = append(m.Ranges, p)
 	}
 	return &pb.CatchupFrame{Kind: &pb.CatchupFrame_Ranges{Ranges: m}}
+}
+
+func rawItems(keys []chat.OrderKey) *pb.CatchupItems {
+	m := &pb.CatchupItems{}
+	before := chat.Time(0)
+	for _, k := range keys {
+		m.Steps = append(m.Steps, uint64(k.Time-before))
+		m.Ids = append(m.Ids, k.ID[:]...)
+		before = k.Time
+	}
+	return m
 }
 
 func (f Want) catchup() *pb.CatchupFrame {
@@ -148,7 +158,7 @@ func (r *Reader) Catchup() (CatchupFrame, error) {
 		}
 		return Open{chat.ConversationID(o.Conversation), [SaltSize]byte(o.Salt), o.Beacon}, nil
 	case *pb.CatchupFrame_Beacons:
-		return Beacons{k.Beacons.GetBeacons(), k.Beacons.GetLast()}, nil
+		return Beacons{k.Beacons.GetBeacons(), k.Beacons.GetLast(), k.Beacons.GetHeld()}, nil
 	case *pb.CatchupFrame_Ranges:
 		return ranges(k.Ranges)
 	case *pb.CatchupFrame_Want:
@@ -189,14 +199,12 @@ func ranges(m *pb.CatchupRanges) (Ranges, error) {
 			r.Mode, r.Fingerprint = RangeFingerprint, [FingerprintSize]byte(k.Fingerprint)
 		case *pb.CatchupRange_Items:
 			r.Mode = RangeItems
-			if items += len(k.Items.GetItems()); items > MaxItems {
+			if items += len(k.Items.GetSteps()); items > MaxItems {
 				return nil, fmt.Errorf("%w: %d items", chat.ErrTooLarge, items)
 			}
-			for _, it := range k.Items.GetItems() {
-				if len(it.GetId()) != len(chat.SegmentID{}) {
-					return nil, fmt.Errorf("%w: a segment ID of %d bytes", chat.ErrMalformed, len(it.GetId()))
-				}
-				r.Items = append(r.Items, chat.OrderKey{Time: chat.Time(it.Time), ID: chat.SegmentID(it.Id)})
+			var err error
+			if r.Items, err = itemsOf(k.Items); err != nil {
+				return nil, err
 			}
 		default:
 			return nil, fmt.Errorf("%w: a range of unknown mode", chat.ErrMalformed)
@@ -204,6 +212,26 @@ func ranges(m *pb.CatchupRanges) (Ranges, error) {
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// itemsOf reads a list of keys, and sees to it that they ascend.
+func itemsOf(m *pb.CatchupItems) ([]chat.OrderKey, error) {
+	const size = len(chat.SegmentID{})
+	steps, ids := m.GetSteps(), m.GetIds()
+	if len(ids) != size*len(steps) {
+		return nil, fmt.Errorf("%w: %d bytes of IDs for %d items", chat.ErrMalformed, len(ids), len(steps))
+	}
+	var keys []chat.OrderKey
+	for i, step := range steps {
+		k := chat.OrderKey{Time: chat.Time(step), ID: chat.SegmentID(ids[size*i:])}
+		if i > 0 {
+			if k.Time += keys[i-1].Time; k.Time < keys[i-1].Time || k.Compare(keys[i-1]) <= 0 {
+				return nil, fmt.Errorf("%w: items out of order", chat.ErrMalformed)
+			}
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
 }
 
 // IsEnd reports whether b is the end of all.

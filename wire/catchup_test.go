@@ -23,7 +23,7 @@ func catchupFrames() []wire.CatchupFrame {
 	return []wire.CatchupFrame{
 		wire.Open{Conversation: lobby(), Salt: [wire.SaltSize]byte{1, 2, 3}, Beacon: beacon},
 		wire.Open{Conversation: lobby()},
-		wire.Beacons{Envelopes: [][]byte{beacon, beacon}, Last: true},
+		wire.Beacons{Envelopes: [][]byte{beacon, beacon}, Last: true, Held: 98_000},
 		wire.Beacons{Last: true},
 		wire.Ranges{
 			{End: wire.Bound{Time: 3}, Mode: wire.RangeSkip},
@@ -80,10 +80,14 @@ func TestCatchupLimits(t *testing.T) {
 	}
 	items := func(end uint64, n int) *pb.CatchupRange {
 		all := &pb.CatchupItems{}
-		for i := range n {
-			all.Items = append(all.Items, &pb.CatchupItem{Time: uint64(i), Id: make([]byte, 32)})
+		for range n {
+			all.Steps = append(all.Steps, 1)
 		}
+		all.Ids = make([]byte, 32*n)
 		return &pb.CatchupRange{EndTime: end, Mode: &pb.CatchupRange_Items{Items: all}}
+	}
+	list := func(ids []byte, steps ...uint64) *pb.CatchupFrame {
+		return ranges(&pb.CatchupRange{Mode: &pb.CatchupRange_Items{Items: &pb.CatchupItems{Steps: steps, Ids: ids}}})
 	}
 	fingerprint := func(n int) *pb.CatchupRange {
 		return &pb.CatchupRange{EndTime: 1, Mode: &pb.CatchupRange_Fingerprint{Fingerprint: make([]byte, n)}}
@@ -111,7 +115,13 @@ func TestCatchupLimits(t *testing.T) {
 		"a fingerprint too long": {ranges(fingerprint(17)), chat.ErrMalformed},
 		"a fingerprint":          {ranges(fingerprint(16)), nil},
 		"a range without mode":   {ranges(&pb.CatchupRange{EndTime: 1}), chat.ErrMalformed},
-		"an item of 31 bytes":    {ranges(&pb.CatchupRange{Mode: &pb.CatchupRange_Items{Items: &pb.CatchupItems{Items: []*pb.CatchupItem{{Id: make([]byte, 31)}}}}}), chat.ErrMalformed},
+		"an ID cut":              {list(make([]byte, 63), 1, 1), chat.ErrMalformed},
+		"more IDs than items":    {list(make([]byte, 96), 1, 1), chat.ErrMalformed},
+		"IDs alone":              {list(make([]byte, 32)), chat.ErrMalformed},
+		"items at one time":      {list(append(make([]byte, 63), 1), 1, 0), nil},
+		"an item twice":          {list(make([]byte, 64), 1, 0), chat.ErrMalformed},
+		"items that go back":     {list(append([]byte{1}, make([]byte, 63)...), 1, 0), chat.ErrMalformed},
+		"items beyond all time":  {list(make([]byte, 64), 2, 1<<64-1), chat.ErrMalformed},
 		"ranges up to the end":   {ranges(skip(1), skip(1, 0), skip(1, 0, 0), skip(2), skip(0)), nil},
 		"ranges that go back":    {ranges(skip(2), skip(1)), chat.ErrMalformed},
 		"a range twice":          {ranges(skip(1, 7), skip(1, 7)), chat.ErrMalformed},

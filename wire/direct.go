@@ -16,7 +16,7 @@ const MaxAck = 256
 // MaxReason is how much of a reason is read, in bytes.
 const MaxReason = 256
 
-// A DirectFrame is one of Hello, DirectSegment, Ack, Goodbye and Refuse.
+// A DirectFrame is one of Hello, DirectSegment, Ack, Goodbye, Refuse and Read.
 type DirectFrame interface{ direct() *pb.DirectFrame }
 
 type (
@@ -29,10 +29,13 @@ type (
 	DirectSegment []byte
 	// Ack says that these segments are on stable storage.
 	Ack []chat.SegmentID
-	// Goodbye ends the talk.
+	// Goodbye says that nothing but Ack and Read follows.
 	Goodbye struct{}
 	// Refuse ends the talk before it began.
 	Refuse struct{ Reason chat.Text }
+	// Read says that a person was shown all segments of the receiver's up to
+	// and including this one, in the order of (time, ID).
+	Read chat.SegmentID
 )
 
 func (f Hello) direct() *pb.DirectFrame {
@@ -55,6 +58,10 @@ func (Goodbye) direct() *pb.DirectFrame {
 
 func (f Refuse) direct() *pb.DirectFrame {
 	return &pb.DirectFrame{Kind: &pb.DirectFrame_Refuse{Refuse: &pb.DirectRefuse{Reason: f.Reason.Raw()}}}
+}
+
+func (f Read) direct() *pb.DirectFrame {
+	return &pb.DirectFrame{Kind: &pb.DirectFrame_Read{Read: &pb.DirectRead{Segment: f[:]}}}
 }
 
 // AppendDirect appends f as a frame.
@@ -82,6 +89,12 @@ func (r *Reader) Direct() (DirectFrame, error) {
 		return Goodbye{}, nil
 	case *pb.DirectFrame_Refuse:
 		return Refuse{Reason: reason(k.Refuse.GetReason())}, nil
+	case *pb.DirectFrame_Read:
+		read, err := ids([][]byte{k.Read.GetSegment()}, 1)
+		if err != nil {
+			return nil, err
+		}
+		return Read(read[0]), nil
 	}
 	return nil, errKind()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -27,6 +28,7 @@ func golden() map[string][]byte {
 		},
 	})
 	first := sealed(segment(nil, line("hi")))
+	kinds := sealed(segment(nil, everyKind()...))
 	private := segment(nil, line("hi"))
 	private.Conversation = chat.DirectID(peerOf(testKey(1)), peerOf(testKey(2)))
 	sealed(private)
@@ -40,6 +42,7 @@ func golden() map[string][]byte {
 		"segment-id":      first.ID[:],
 		"segment-full":    second.Envelope,
 		"segment-full-id": second.ID[:],
+		"segment-kinds":   kinds.Envelope,
 		"segment-private": private.Envelope,
 		"beacon":          beacon.Envelope,
 		"beacon-leaving":  leaving.Envelope,
@@ -111,6 +114,9 @@ func TestBytesNeverChange(t *testing.T) {
 	s, err := wire.OpenSegment(lobby(), want["segment-full"])
 	if err != nil || !bytes.Equal(s.ID[:], want["segment-full-id"]) || s.Bodies[0].Text.Raw() != "hello, שלום" || s.Seq != 300 {
 		t.Errorf("the full segment: %+v, %v", s, err)
+	}
+	if s, err := wire.OpenSegment(lobby(), want["segment-kinds"]); err != nil || !reflect.DeepEqual(s.Bodies, everyKind()) {
+		t.Errorf("a segment of all kinds: %+v, %v", s, err)
 	}
 	if b, err := wire.OpenBeacon(lobby(), want["beacon"]); err != nil || b.Nick.Raw() != "alice" || !b.Seed || b.Leaving || !b.Sent.Equal(instant()) {
 		t.Errorf("the beacon: %+v, %v", b, err)

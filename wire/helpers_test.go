@@ -61,6 +61,22 @@ func lines(n int, s string) []chat.Body {
 	return bodies
 }
 
+// everyKind is one body of each kind of version 1.
+func everyKind() []chat.Body {
+	target := chat.MessageID{0x55, 31: 0x66}
+	return []chat.Body{
+		line("hello"),
+		{Kind: chat.KindAction, Text: text("waves")},
+		{Kind: chat.KindReply, Target: target, Text: text("yes")},
+		{Kind: chat.KindEdit, Target: target, Text: text("no")},
+		{Kind: chat.KindDelete, Target: target},
+		{Kind: chat.KindReaction, Target: target, Text: text("👍")},
+		{Kind: chat.KindReaction, Target: target},
+		{Kind: chat.KindTopic, Text: text("what we talk about")},
+		{Kind: chat.KindTopic},
+	}
+}
+
 // parents makes n different segment IDs.
 func parents(n int) []chat.SegmentID {
 	ids := make([]chat.SegmentID, n)

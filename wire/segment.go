@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"google.golang.org/protobuf/proto"
@@ -34,11 +33,10 @@ func SealSegment(key crypto.PrivKey, s *chat.Segment) error {
 		m.Parents = append(m.Parents, id[:])
 	}
 	for _, b := range s.Bodies {
-		data := b.Data
-		if b.Kind.Known() {
-			data = []byte(b.Text.Raw())
+		if err := b.Check(); err != nil {
+			return err
 		}
-		m.Bodies = append(m.Bodies, &pb.Body{Kind: uint32(b.Kind), Data: data})
+		m.Bodies = append(m.Bodies, &pb.Body{Kind: uint32(b.Kind), Data: bodyData(b)})
 	}
 	bytes, err := deterministic.Marshal(m)
 	if err != nil {
@@ -102,22 +100,9 @@ func checkSegment(m *pb.Segment, s *chat.Segment) error {
 	size := 0
 	s.Bodies = make([]chat.Body, 0, len(m.Bodies))
 	for _, b := range m.Bodies {
-		body := chat.Body{Kind: chat.Kind(b.Kind)}
-		switch {
-		case body.Kind == 0:
-			return fmt.Errorf("%w: a message of no kind", chat.ErrMalformed)
-		case !body.Kind.Known():
-			if len(b.Data) > chat.MaxText {
-				return fmt.Errorf("%w: a message of %d bytes", chat.ErrTooLarge, len(b.Data))
-			}
-			body.Data = b.Data
-		default:
-			if len(b.Data) == 0 || !utf8.Valid(b.Data) {
-				return fmt.Errorf("%w: a message without text", chat.ErrMalformed)
-			}
-			if body.Text, err = chat.NewText(string(b.Data)); err != nil {
-				return err
-			}
+		body, err := parseBody(chat.Kind(b.Kind), b.Data)
+		if err != nil {
+			return err
 		}
 		size += body.Size()
 		s.Bodies = append(s.Bodies, body)

@@ -24,10 +24,24 @@ func anySegment() *rapid.Generator[*chat.Segment] {
 	body := rapid.Custom(func(t *rapid.T) chat.Body {
 		kind := chat.Kind(rapid.Uint32Range(1, 1<<32-1).Draw(t, "kind"))
 		if rapid.Bool().Draw(t, "known") {
-			kind = rapid.SampledFrom([]chat.Kind{chat.KindText, chat.KindAction}).Draw(t, "known kind")
+			kind = chat.Kind(rapid.Uint32Range(1, 7).Draw(t, "known kind"))
 		}
 		if kind.Known() {
-			return chat.Body{Kind: kind, Text: text(rapid.StringN(1, 40, 100).Draw(t, "text"))}
+			b := chat.Body{Kind: kind}
+			if kind.HasTarget() {
+				b.Target = chat.MessageID(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "target"))
+				b.Target[0] |= 1
+			}
+			switch kind {
+			case chat.KindDelete:
+			case chat.KindReaction:
+				b.Text = text(rapid.StringMatching(`|(👍|❤️|no){1,3}`).Draw(t, "reaction"))
+			case chat.KindTopic:
+				b.Text = text(rapid.StringN(0, 40, 100).Draw(t, "topic"))
+			default:
+				b.Text = text(rapid.StringN(1, 40, 100).Draw(t, "text"))
+			}
+			return b
 		}
 		data := rapid.SliceOfN(rapid.Byte(), 0, 100).Draw(t, "data")
 		if len(data) == 0 {
@@ -113,6 +127,10 @@ func TestSegmentLimits(t *testing.T) {
 		}
 		return all
 	}
+	about := func(kind uint32, text string) []*pb.Body {
+		id := parents(1)[0]
+		return []*pb.Body{{Kind: kind, Data: append(id[:], text...)}}
+	}
 	for name, c := range map[string]struct {
 		spoil func(m *pb.Segment)
 		want  error
@@ -139,6 +157,31 @@ func TestSegmentLimits(t *testing.T) {
 		"a text that is not UTF-8":     {func(m *pb.Segment) { m.Bodies[0].Data = []byte("\xff") }, chat.ErrMalformed},
 		"an action that is not UTF-8":  {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 2, Data: []byte("\xc0\x80")} }, chat.ErrMalformed},
 		"a text of control characters": {func(m *pb.Segment) { m.Bodies[0].Data = []byte("\x1b[2J\x00") }, nil},
+		"the longest reply":            {func(m *pb.Segment) { m.Bodies = about(3, string(words(chat.MaxText-32))) }, nil},
+		"a longer reply":               {func(m *pb.Segment) { m.Bodies = about(3, string(words(chat.MaxText-31))) }, chat.ErrTooLong},
+		"a reply of words only":        {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 3, Data: words(31)} }, chat.ErrMalformed},
+		"a reply without words":        {func(m *pb.Segment) { m.Bodies = about(3, "") }, chat.ErrMalformed},
+		"a reply to nothing":           {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 3, Data: append(make([]byte, 32), 'x')} }, chat.ErrMalformed},
+		"a reply that is not UTF-8":    {func(m *pb.Segment) { m.Bodies = about(3, "\xff") }, chat.ErrMalformed},
+		"the longest edit":             {func(m *pb.Segment) { m.Bodies = about(4, string(words(chat.MaxText-32))) }, nil},
+		"a longer edit":                {func(m *pb.Segment) { m.Bodies = about(4, string(words(chat.MaxText-31))) }, chat.ErrTooLong},
+		"an edit without words":        {func(m *pb.Segment) { m.Bodies = about(4, "") }, chat.ErrMalformed},
+		"a deletion":                   {func(m *pb.Segment) { m.Bodies = about(5, "") }, nil},
+		"a deletion with words":        {func(m *pb.Segment) { m.Bodies = about(5, "x") }, chat.ErrMalformed},
+		"a deletion of 31 bytes":       {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 5, Data: words(31)} }, chat.ErrMalformed},
+		"a deletion of nothing":        {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 5} }, chat.ErrMalformed},
+		"a reaction":                   {func(m *pb.Segment) { m.Bodies = about(6, "👨‍👩‍👧‍👦") }, nil},
+		"a reaction taken back":        {func(m *pb.Segment) { m.Bodies = about(6, "") }, nil},
+		"the longest reaction":         {func(m *pb.Segment) { m.Bodies = about(6, string(words(chat.MaxReaction))) }, nil},
+		"a longer reaction":            {func(m *pb.Segment) { m.Bodies = about(6, string(words(chat.MaxReaction+1))) }, chat.ErrTooLong},
+		"a reaction of spaces":         {func(m *pb.Segment) { m.Bodies = about(6, "  ") }, chat.ErrMalformed},
+		"a reaction of two lines":      {func(m *pb.Segment) { m.Bodies = about(6, "a\nb") }, chat.ErrMalformed},
+		"a reaction that steers":       {func(m *pb.Segment) { m.Bodies = about(6, "\u009b2J") }, chat.ErrMalformed},
+		"a reaction not UTF-8":         {func(m *pb.Segment) { m.Bodies = about(6, "\xff") }, chat.ErrMalformed},
+		"the longest topic":            {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 7, Data: words(chat.MaxTopic)} }, nil},
+		"a longer topic":               {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 7, Data: words(chat.MaxTopic + 1)} }, chat.ErrTooLong},
+		"a topic cleared":              {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 7} }, nil},
+		"a topic that is not UTF-8":    {func(m *pb.Segment) { m.Bodies[0] = &pb.Body{Kind: 7, Data: []byte("\xff")} }, chat.ErrMalformed},
 		"no chain":                     {func(m *pb.Segment) { m.Chain = nil }, chat.ErrMalformed},
 		"a chain of zeros":             {func(m *pb.Segment) { m.Chain = make([]byte, 8) }, nil},
 		"a chain of 7 bytes":           {func(m *pb.Segment) { m.Chain = make([]byte, 7) }, chat.ErrMalformed},
@@ -195,7 +238,15 @@ func draftOf(m *pb.Segment) (*chat.Segment, bool) {
 	for _, b := range m.Bodies {
 		body := chat.Body{Kind: chat.Kind(b.Kind)}
 		if body.Kind.Known() {
-			t, err := chat.NewText(string(b.Data))
+			data := b.Data
+			if body.Kind.HasTarget() {
+				n := copy(body.Target[:], data)
+				if n < len(body.Target) {
+					return nil, false
+				}
+				data = data[n:]
+			}
+			t, err := chat.NewText(string(data))
 			if err != nil {
 				return nil, false
 			}
@@ -257,13 +308,34 @@ func TestUnknownKindsAreKeptByteForByte(t *testing.T) {
 	}
 }
 
+// A body that is not what it says cannot be sealed: nothing is left out of it
+// silently.
+func TestSealRefusesWhatIsNoBody(t *testing.T) {
+	target := chat.MessageID{1}
+	for name, b := range map[string]chat.Body{
+		"a text with a target":      {Kind: chat.KindText, Text: text("x"), Target: target},
+		"a text with data":          {Kind: chat.KindText, Text: text("x"), Data: []byte("x")},
+		"a topic with a target":     {Kind: chat.KindTopic, Target: target},
+		"a reply without a target":  {Kind: chat.KindReply, Text: text("x")},
+		"a new kind with a text":    {Kind: 99, Text: text("x")},
+		"a new kind with a target":  {Kind: 99, Target: target},
+		"a deletion with some text": {Kind: chat.KindDelete, Target: target, Text: text("x")},
+	} {
+		s := segment(nil, b)
+		if err := wire.SealSegment(testKey(1), s); !errors.Is(err, chat.ErrMalformed) || s.Envelope != nil {
+			t.Errorf("%s: %v, want ErrMalformed", name, err)
+		}
+	}
+}
+
 // What a fuzzer makes of a valid envelope is either that envelope or refused.
 func FuzzOpenSegment(f *testing.F) {
 	valid := make(map[string]chat.SegmentID)
 	for _, s := range []*chat.Segment{
 		segment(nil, line("hi")),
 		segment(parents(chat.MaxParents), line("a"), chat.Body{Kind: chat.KindAction, Text: text("waves")}),
-		segment(parents(1), chat.Body{Kind: 99, Data: []byte{0xff, 0}}, chat.Body{Kind: 7}),
+		segment(parents(1), chat.Body{Kind: 99, Data: []byte{0xff, 0}}, chat.Body{Kind: 8}),
+		segment(nil, everyKind()...),
 	} {
 		valid[string(sealed(s).Envelope)] = s.ID
 		f.Add(s.Envelope)
@@ -289,6 +361,14 @@ func FuzzSegmentPayload(f *testing.F) {
 	m.Parents = rawIDs(8)
 	m.Bodies = append(m.Bodies, &pb.Body{Kind: 2, Data: []byte("waves")}, &pb.Body{Kind: 9, Data: []byte{0xff}}, &pb.Body{Kind: 10})
 	f.Add(marshal(m))
+	for _, b := range everyKind() {
+		seed, data := pbSegment(), b.Text.Raw()
+		if b.Kind.HasTarget() {
+			data = string(b.Target[:]) + data
+		}
+		seed.Bodies[0] = &pb.Body{Kind: uint32(b.Kind), Data: []byte(data)}
+		f.Add(marshal(seed))
+	}
 	f.Add([]byte{})
 	key := testKey(1)
 	f.Fuzz(func(t *testing.T, payload []byte) {

@@ -2,17 +2,18 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/identity"
 )
 
 func (p *program) contactCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "contact",
-		Short: "Names you give to peers",
+		Short: "What you say about peers: names, blocks, verification",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -21,8 +22,23 @@ func (p *program) contactCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(p.contactAdd(), p.contactList(), p.contactRemove())
+	cmd.SuggestionsMinimumDistance = 2 // as in root
+	cmd.AddCommand(p.contactAdd(), p.contactList(), p.contactRemove(), p.contactVerify(),
+		p.contactBlock("block", "Hear nothing from a peer any more", "blocked", block),
+		p.contactBlock("unblock", "Lift the block of a peer", "no longer blocked:", unblock))
 	return cmd
+}
+
+func (p *program) contactBlock(use, short, done string, set func(*identity.Contacts, chat.PeerID) error) *cobra.Command {
+	return &cobra.Command{
+		Use:   use + " PEER",
+		Short: short,
+		Long:  short + ". PEER is a peer ID, the name of a contact, or the end of\na peer ID that p2pchat contact list or p2pchat requests shows.",
+		Args:  words("PEER"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return p.standing(args[0], done, set)
+		},
+	}
 }
 
 func (p *program) contactAdd() *cobra.Command {
@@ -64,20 +80,11 @@ func (p *program) contactList() *cobra.Command {
 				return err
 			}
 			for _, c := range contacts.List() {
-				l := fmt.Sprintf("%s\t%s", c.Name, c.Peer)
-				if c.Verified {
-					l += "\tverified"
-				}
-				if c.Blocked {
-					l += "\tblocked"
-				}
+				l := contactLine(c)
 				if asJSON {
-					b, err := json.Marshal(struct {
-						Name     string      `json:"name"`
-						Peer     chat.PeerID `json:"peer"`
-						Verified bool        `json:"verified"`
-						Blocked  bool        `json:"blocked"`
-					}{c.Name, c.Peer, c.Verified, c.Blocked})
+					b, err := json.Marshal(contactObject{
+						c.Name, c.Peer, c.Peer.Fingerprint(), c.Verified, c.Blocked, c.Accepted, c.Ignored,
+					})
 					if err != nil {
 						return err
 					}
@@ -94,11 +101,42 @@ func (p *program) contactList() *cobra.Command {
 	return cmd
 }
 
+// A contactObject is one line of contact list --json.
+type contactObject struct {
+	Name        string      `json:"name"`
+	Peer        chat.PeerID `json:"peer"`
+	Fingerprint string      `json:"fingerprint"`
+	Verified    bool        `json:"verified"`
+	Blocked     bool        `json:"blocked"`
+	Accepted    bool        `json:"accepted"`
+	Ignored     bool        `json:"ignored"`
+}
+
+// contactLine is one line of contact list.
+func contactLine(c identity.Contact) string {
+	name := c.Name
+	if name == "" {
+		name = "-" // which no name begins with
+	}
+	l := name + "\t" + c.Peer.String()
+	for _, s := range []struct {
+		word string
+		said bool
+	}{{"verified", c.Verified}, {"blocked", c.Blocked}, {"accepted", c.Accepted}, {"ignored", c.Ignored}} {
+		if s.said {
+			l += "\t" + s.word
+		}
+	}
+	return l
+}
+
 func (p *program) contactRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm NAME",
-		Short: "Forget a contact",
-		Args:  words("NAME"),
+		Short: "Forget a contact; a block stays",
+		Long: `Forget a contact: the name, and whether you verified or accepted it. A peer
+without a name is forgotten by its peer ID. A block stays.`,
+		Args: words("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			f, err := p.folder()
 			if err != nil {
@@ -108,7 +146,11 @@ func (p *program) contactRemove() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return contacts.Remove(args[0])
+			err = contacts.Remove(args[0])
+			if id, bad := chat.ParsePeerID(args[0]); bad == nil && errors.Is(err, chat.ErrNotFound) {
+				err = contacts.Forget(id)
+			}
+			return err
 		},
 	}
 }

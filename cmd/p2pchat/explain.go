@@ -116,7 +116,7 @@ type advice struct {
 
 // advices go from the special to the general.
 func advices() []advice {
-	return []advice{
+	return append(historyAdvices(), []advice{
 		{identity.ErrInUse, "end that one, or give this one its own folder with --data DIR", codeUsage},
 		{identity.ErrBusy, "try again", codeUsage},
 		{identity.ErrKeyExposed, "", codeUsage},
@@ -133,5 +133,5 @@ func advices() []advice {
 		{chat.ErrBadNick, "a name has 1 to 32 bytes of visible characters", codeUsage},
 		{chat.ErrNotFound, "", codeNotFound},
 		{chat.ErrRefused, "", codeRefused},
-	}
+	}...)
 }

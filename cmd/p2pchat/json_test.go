@@ -77,7 +77,7 @@ func checkObject(kind, line string, mine, delivered map[string]bool) error {
 	case "message":
 		var o struct {
 			Type, Conversation, ID, Author, Nick, Time, Text, Kind string
-			Mine, Old                                              bool
+			Mine, Old, Gap                                         bool
 		}
 		if err := strict(line, &o, "type", "conversation", "id", "author", "nick", "time", "text", "mine"); err != nil {
 			return err
@@ -111,7 +111,7 @@ func checkObject(kind, line string, mine, delivered map[string]bool) error {
 			return fmt.Errorf("comes before its message")
 		case o.State == "sent" && o.Reached < 1, o.State == "held" && (o.HeldBy < 1 || o.Members < o.HeldBy):
 			return fmt.Errorf("says more than it can know")
-		case o.State != "queued" && o.State != "sent" && o.State != "held" && o.State != "failed":
+		case o.State != "queued" && o.State != "sent" && o.State != "held" && o.State != "read" && o.State != "failed":
 			return fmt.Errorf("unknown state")
 		}
 		return messageID(o.ID)
@@ -133,6 +133,13 @@ func checkObject(kind, line string, mine, delivered map[string]bool) error {
 			Refused                    bool
 		}
 		return strict(line, &o, "type", "conversation", "refused", "reason")
+	case "history":
+		var o struct {
+			Type, Conversation      string
+			Complete                bool
+			Missing, Fetched, Total int
+		}
+		return strict(line, &o, "type", "conversation", "complete", "missing", "fetched", "total")
 	case "rejected":
 		var o struct {
 			Type, Reason string

@@ -123,7 +123,8 @@ found; 4 refused by the other side; 130 interrupted.`,
 	root.Flags().BoolVar(&seed, "bootstrap", false, "run a seed node (TCP port 4747 unless --listen says otherwise)")
 	p.flags.add(root.PersistentFlags())
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(p.joinCommand(), p.dialCommand(), p.peersCommand(), p.idCommand(), p.contactCommand(), p.versionCommand())
+	root.AddCommand(p.joinCommand(), p.dialCommand(), p.peersCommand(), p.idCommand(), p.contactCommand(), p.requestsCommand(),
+		p.historyCommand(), p.searchCommand(), p.exportCommand(), p.importCommand(), p.outboxCommand(), p.versionCommand())
 	tameCobra(root)
 	return root
 }

@@ -25,6 +25,8 @@ type commonFlags struct {
 	data    string
 	noMDNS  bool
 	verbose bool
+	// noHistory keeps messages in memory only.
+	noHistory bool
 
 	set *pflag.FlagSet // which knows what was given at all
 }
@@ -36,6 +38,7 @@ func (f *commonFlags) add(set *pflag.FlagSet) {
 	set.StringVar(&f.name, "name", "", "be called `NICK` (kept for the next time)")
 	set.StringVar(&f.data, "data", "", "data folder `DIR`, one for each identity (also P2PCHAT_DATA)")
 	set.BoolVar(&f.noMDNS, "no-mdns", false, "do not look for people on the local network")
+	set.BoolVar(&f.noHistory, "no-history", false, "keep messages in memory only, until the end")
 	set.BoolVarP(&f.verbose, "verbose", "v", false, "tell more about what goes on")
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/history"
 	"github.com/p2pchat/p2pchat/identity"
 	"github.com/p2pchat/p2pchat/node"
 	"github.com/p2pchat/p2pchat/ui/line"
@@ -57,12 +58,28 @@ func (p *program) withNode(ctx context.Context, seed bool, f func(*running) erro
 	if err != nil {
 		return errors.Join(err, unlock())
 	}
-	n, err := p.start(ctx, folder, cfg)
-	if err != nil {
-		return errors.Join(err, unlock())
+	run := func(db *history.DB) error {
+		if db != nil { // an interface that holds a nil pointer is not nil
+			cfg.History = db
+		}
+		n, err := p.start(ctx, folder, cfg)
+		if err != nil {
+			return err
+		}
+		face := func() error { return f(&running{n, folder, cfg}) }
+		if db == nil {
+			err = face()
+		} else {
+			err = withNicks(ctx, folder, n, face)
+		}
+		return errors.Join(err, n.Close(context.WithoutCancel(ctx)))
 	}
-	err = f(&running{n, folder, cfg})
-	return errors.Join(err, n.Close(context.WithoutCancel(ctx)), unlock())
+	if seed { // it takes no messages
+		err = run(nil)
+	} else {
+		err = p.withHistory(ctx, folder, run)
+	}
+	return errors.Join(err, unlock())
 }
 
 // talk runs the line face on a conversation that is open, and turns how it

@@ -22,6 +22,7 @@ type fakeNode struct {
 
 	mu    sync.Mutex
 	said  []string
+	sent  []chat.Draft
 	name  chat.Text
 	queue []chat.Event
 	fail  error // of Next
@@ -41,6 +42,7 @@ func (f *fakeNode) Say(ctx context.Context, _ chat.Conversation, d chat.Draft) e
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.said = append(f.said, d.Body.Text.Raw())
+	f.sent = append(f.sent, d)
 	return nil
 }
 

@@ -12,86 +12,6 @@ import (
 	"github.com/p2pchat/p2pchat/chat"
 )
 
-func TestParse(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("x", chat.MaxText+1)
-	for _, c := range []struct {
-		line    string
-		objects bool
-		want    string // verb and argument, "action" or "text" and the text, or an error's words
-	}{
-		{line: "hello", want: "text hello"},
-		{line: "  indented  ", want: "text   indented  "},
-		{line: "//me is a path", want: "text /me is a path"},
-		{line: "///", want: "text //"},
-		{line: "", want: ""},
-		{line: " \t ", want: ""},
-		{line: "exit", want: "quit"},
-		{line: "exit  ", want: "quit"},
-		{line: " exit", want: "text  exit"},
-		{line: "exit now", want: "text exit now"},
-		{line: "/quit", want: "quit"},
-		{line: "/exit", want: "quit"},
-		{line: "/quit see you", want: "quit"},
-		{line: "/me waves", want: "action waves"},
-		{line: "/me  waves ", want: "action waves"},
-		{line: "/me", want: "/me needs words, as in /me waves"},
-		{line: "/nick  bob ", want: "nick bob"},
-		{line: "/nick", want: "/nick needs a name, as in /nick alice"},
-		{line: "/who", want: "who"},
-		{line: "/help me", want: "help"},
-		{line: "/", want: "unknown command / (hint: "},
-		{line: "/WHO", want: "unknown command /WHO (hint: "},
-		{line: "/etc/passwd", want: "unknown command /etc/passwd (hint: "},
-		{line: "/" + long, want: "unknown command /xxxxxxxxxxxxxxxxxxxx... (hint: "},
-		{line: "a\xffb", want: "not a usable text: not valid UTF-8"},
-		{line: long, want: "too long: 32769 bytes, and at most 32768 are allowed"},
-		{line: long[1:], want: "text " + long[1:]},
-		{line: `{"text":"plain"}`, want: `text {"text":"plain"}`},
-
-		{objects: true, line: `{"text":"a\nb"}`, want: "text a\nb"},
-		{objects: true, line: `{"text":"exit"}`, want: "text exit"},
-		{objects: true, line: `{"text":"/who"}`, want: "text /who"},
-		{objects: true, line: `{ "text" : " " } `, want: "text  "},
-		{objects: true, line: "exit", want: "quit"},
-		{objects: true, line: "plain", want: "text plain"},
-		{objects: true, line: "/me waves", want: "action waves"},
-		{objects: true, line: `{"text":""}`, want: `not a message object: it needs a "text"`},
-		{objects: true, line: `{}`, want: `not a message object: it needs a "text"`},
-		{objects: true, line: `{"text":null}`, want: `not a message object: it needs a "text"`},
-		{objects: true, line: `{"text":1}`, want: "not a message object: json: "},
-		{objects: true, line: `{"text":"a","to":"b"}`, want: `not a message object: json: unknown field "to"`},
-		{objects: true, line: `{"text":"a"}}`, want: "not a message object: something follows"},
-		{objects: true, line: `{"text":"a"}]`, want: "not a message object: something follows"},
-		{objects: true, line: `{"text":"a"} x`, want: "not a message object: something follows"},
-		{objects: true, line: `{"text":"a"}{"text":"b"}`, want: "not a message object: something follows"},
-		{objects: true, line: `{"text":`, want: "not a message object: unexpected EOF"},
-		{objects: true, line: `{`, want: "not a message object: "},
-		{objects: true, line: `{"text":"` + long + `"}`, want: "too long: 32769 bytes"},
-	} {
-		got := words(parse([]byte(c.line), c.objects))
-		if strings.HasPrefix(got, c.want) && (got == c.want || !strings.HasPrefix(got, "text ")) && (c.want == "") == (got == "") {
-			continue
-		}
-		t.Errorf("parse(%.60q, %v) = %.80q, want %.80q", c.line, c.objects, got, c.want)
-	}
-}
-
-// words puts the result of parse into one string.
-func words(c command, err error) string {
-	switch {
-	case errors.Is(err, errQuit):
-		return "quit"
-	case err != nil:
-		return err.Error()
-	case c.verb == "say" && c.body.Kind == chat.KindAction:
-		return "action " + c.body.Text.Raw()
-	case c.verb == "say":
-		return "text " + c.body.Text.Raw()
-	}
-	return strings.TrimSpace(c.verb + " " + c.arg)
-}
-
 func TestLineReader(t *testing.T) {
 	t.Parallel()
 	full := strings.Repeat("y", maxLine)
@@ -179,7 +99,7 @@ type zeros struct{}
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func FuzzLines(f *testing.F) {
-	for _, s := range []string{"a\nb", "a\r\n\n", "exit", `{"text":"x"}` + "\n/me y", "\xff\n//"} {
+	for _, s := range []string{"a\nb", "a\r\n\n", "exit", `{"text":"x"}` + "\n/me y", "\xff\n//", "/reply #1 x\n/edit 0123ab y\n/del\n/react z\n/topic t", `{"react":"01ab00","text":""}`} {
 		f.Add([]byte(s), 3)
 	}
 	f.Fuzz(func(t *testing.T, in []byte, chunk int) {
@@ -197,8 +117,14 @@ func FuzzLines(f *testing.F) {
 			}
 			for _, objects := range []bool{false, true} {
 				c, err := parse([]byte(l), objects)
-				if err == nil && c.verb == "say" && (c.body.Text.Empty() || c.body.Text.Len() > chat.MaxText) {
-					t.Fatalf("%q became a text of %d bytes", l, c.body.Text.Len())
+				if err == nil && c.verb == "say" {
+					body, err := c.resolve(chat.MessageID{1})
+					if err == nil {
+						err = body.Check()
+					}
+					if err != nil {
+						t.Fatalf("%q became a message that cannot be sent: %v", l, err)
+					}
 				}
 				if err == nil && c.verb == "say" && !objects && !strings.HasPrefix(l, "/") && c.body.Text.Raw() != l {
 					t.Fatalf("%q became %q", l, c.body.Text.Raw())

@@ -3,6 +3,7 @@ package line
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/p2pchat/p2pchat/chat"
 )
@@ -27,10 +28,26 @@ type (
 		Time         string         `json:"time"`
 		Text         chat.Text      `json:"text"`
 		Mine         bool           `json:"mine"`
-		// Kind is left out for plain text, else "action" or "unknown".
+		// Kind is left out for plain text, see kindName.
 		Kind string `json:"kind,omitempty"`
+		// ReplyTo is what a reply answers.
+		ReplyTo *chat.MessageID `json:"reply_to,omitempty"`
+		// Target is what an edit, a deletion or a reaction is about.
+		Target *chat.MessageID `json:"target,omitempty"`
 		// Old is set on what was written before this node came.
 		Old bool `json:"old,omitempty"`
+		// Gap is set if something that it follows is missing.
+		Gap bool `json:"gap,omitempty"`
+		// Request is set on the first messages of somebody unknown.
+		Request bool `json:"request,omitempty"`
+		// These tell, in pages of history, what later messages made of this one.
+		Edited    bool             `json:"edited,omitempty"`
+		Deleted   bool             `json:"deleted,omitempty"`
+		Reactions []reactionObject `json:"reactions,omitempty"`
+	}
+	reactionObject struct {
+		Text chat.Text     `json:"text"`
+		By   []chat.PeerID `json:"by"`
 	}
 	deliveryObject struct {
 		Type         string             `json:"type"`
@@ -49,6 +66,14 @@ type (
 		Nick         chat.Text   `json:"nick"`
 		Online       bool        `json:"online"`
 		Seed         bool        `json:"seed,omitempty"`
+	}
+	historyObject struct {
+		Type         string `json:"type"`
+		Conversation safe   `json:"conversation"`
+		Complete     bool   `json:"complete"`
+		Missing      int    `json:"missing"`
+		Fetched      int    `json:"fetched"`
+		Total        int    `json:"total"`
 	}
 	noticeObject struct {
 		Type         string          `json:"type"`
@@ -88,13 +113,17 @@ func object(ev chat.Event) []byte {
 		}
 		return marshal(readyObject{"ready", ev.Peer, addrs})
 	case chat.Message:
-		return marshal(messageObject{
-			Type: "message", Conversation: safe(ev.Conversation.String()), ID: ev.ID, Author: ev.Author, Nick: ev.Nick,
-			Time: ev.Time.UTC().Format(timeFormat), Text: ev.Text, Mine: ev.Mine, Kind: kindName(ev.Kind), Old: ev.Old,
-		})
+		return marshal(message(ev))
 	case chat.Delivery:
 		return marshal(deliveryObject{
 			"delivery", safe(ev.Conversation.String()), ev.ID, ev.State, ev.Reached, ev.HeldBy, ev.Members, safe(ev.Reason),
+		})
+	case chat.Refused:
+		line, _ := strconv.Atoi(ev.Key) // the keys of our drafts are numbers
+		return marshal(rejectedObject{"rejected", line, safe(ev.Reason)})
+	case chat.History:
+		return marshal(historyObject{
+			"history", safe(ev.Conversation.String()), ev.Complete, ev.Missing, ev.Fetched, ev.Total,
 		})
 	case chat.Member:
 		return marshal(memberObject{"member", safe(ev.Conversation.String()), ev.Peer, ev.Nick, ev.Online, ev.Seed})
@@ -108,6 +137,24 @@ func object(ev chat.Event) []byte {
 	}
 }
 
+func message(m chat.Message) messageObject {
+	o := messageObject{
+		Type: "message", Conversation: safe(m.Conversation.String()), ID: m.ID, Author: m.Author, Nick: m.Nick,
+		Time: m.Time.UTC().Format(timeFormat), Text: m.Text, Mine: m.Mine, Kind: kindName(m.Kind), Old: m.Old, Gap: m.Gap,
+		Request: m.Request, Edited: m.Edited, Deleted: m.Deleted,
+	}
+	switch {
+	case m.Kind == chat.KindReply:
+		o.ReplyTo = &m.Target
+	case m.Kind.HasTarget():
+		o.Target = &m.Target
+	}
+	for _, r := range m.Reactions {
+		o.Reactions = append(o.Reactions, reactionObject(r))
+	}
+	return o
+}
+
 // marshal writes one of the objects above, which cannot fail.
 func marshal(o any) []byte {
 	b, err := json.Marshal(o)
@@ -119,11 +166,21 @@ func marshal(o any) []byte {
 
 // kindName names what is not plain text.
 func kindName(k chat.Kind) string {
-	switch {
-	case k == chat.KindText:
+	switch k {
+	case chat.KindText:
 		return ""
-	case k == chat.KindAction:
+	case chat.KindAction:
 		return "action"
+	case chat.KindReply:
+		return "reply"
+	case chat.KindEdit:
+		return "edit"
+	case chat.KindDelete:
+		return "delete"
+	case chat.KindReaction:
+		return "reaction"
+	case chat.KindTopic:
+		return "topic"
 	default:
 		return "unknown"
 	}

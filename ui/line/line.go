@@ -59,6 +59,9 @@ type Config struct {
 	Name chat.Text
 	// Known are people whose names nobody else is shown with.
 	Known []Person
+	// Topic finds the message that set a conversation's topic, or one of no kind.
+	// If nil, the topic is what the screen has seen.
+	Topic func(ctx context.Context, conv chat.Conversation) (chat.Message, error)
 	// Invite is the command line that somebody else can run to come here.
 	Invite string
 }
@@ -71,7 +74,8 @@ type Result struct {
 	Said int
 	// Left is how many of them nobody else is known to hold.
 	Left int
-	// Rejected is how many lines of input were not obeyed; each was told.
+	// Rejected is how many lines of input were not obeyed, or were not accepted
+	// by the node afterwards; each was told.
 	Rejected int
 	// Unread is set when the input was given up before its end, because the
 	// node took no more for as long as Config.Wait.

@@ -3,8 +3,6 @@ package line
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -37,7 +35,8 @@ type screen struct {
 	hold     *hold
 	pending  []chunk // what is to be written, in this order
 	size     int     // bytes in pending
-	names    *names
+	teller   teller
+	recall   *recall                   // the teller's; it has a lock of its own
 	here     map[chat.PeerID]chat.Text // members of the conversation, as last told
 	queued   map[chat.MessageID]struct{}
 	since    time.Time // when queued stopped being empty
@@ -46,6 +45,8 @@ type screen struct {
 	refused  bool
 	reason   string
 	trouble  string // the trouble last told, so that it is told once
+	history  string // the same of what is missing
+	rejects  int    // drafts that the node refused
 }
 
 // A chunk is text for one of the two outputs.
@@ -55,11 +56,13 @@ type chunk struct {
 }
 
 func newScreen(cfg Config) *screen {
+	recall := newRecall()
 	s := &screen{
 		cfg:    cfg,
 		asks:   make(chan func()),
 		hold:   newHold(),
-		names:  newNames(cfg.Chat.Self(), cfg.Name, cfg.Known),
+		teller: teller{newNames(cfg.Chat.Self(), cfg.Name, cfg.Known), recall, clockLayout},
+		recall: recall,
 		here:   make(map[chat.PeerID]chat.Text),
 		queued: make(map[chat.MessageID]struct{}),
 	}
@@ -176,6 +179,9 @@ func (s *screen) print(evs []chat.Event) error {
 		s.note(ev)
 		if s.cfg.JSON {
 			s.object(ev)
+			if m, ok := ev.(chat.Message); ok && m.Conversation == s.cfg.Conversation {
+				s.recall.note(m)
+			}
 		} else {
 			s.write(ev)
 		}
@@ -236,6 +242,11 @@ func (s *screen) note(ev chat.Event) {
 				s.notFound = false
 			}
 		}
+	case chat.Refused:
+		if ev.Conversation == s.cfg.Conversation {
+			s.rejects++
+			s.recall.took(ev.Key)
+		}
 	case chat.Ended:
 		if ev.Conversation == s.cfg.Conversation {
 			s.refused, s.reason = ev.Refused, ev.Reason
@@ -263,192 +274,7 @@ func (s *screen) report(res *Result) {
 	res.Over = s.over.Err() != nil
 	res.NotFound = s.notFound && !res.Connected
 	res.Refused, res.Reason = s.refused, s.reason
-}
-
-// write puts one event into words.
-func (s *screen) write(ev chat.Event) {
-	switch ev := ev.(type) {
-	case chat.Message:
-		s.message(ev)
-	case chat.Member:
-		s.member(ev)
-	case chat.Delivery:
-		s.delivery(ev)
-	case chat.Notice:
-		s.notice(ev)
-	case chat.Ended:
-		if ev.Conversation == s.cfg.Conversation && !ev.Refused { // a refusal is told at the end
-			s.say("%s left the talk", s.name(ev.Conversation.Peer))
-		}
-	}
-}
-
-func (s *screen) message(m chat.Message) {
-	if m.Mine && m.Key != "" {
-		return // it was typed here
-	}
-	nick := s.names.show(m.Author, m.Nick)
-	at, line, lines := m.Time.Local().Format("15:04"), m.Text.Line(), m.Text.Safe()
-	if !m.Kind.Known() {
-		line = "(made by a newer version of p2pchat)"
-		lines = line
-	}
-	switch {
-	case m.Conversation != s.cfg.Conversation:
-		s.say("%s: %s: %s", place(m.Conversation), nick, line)
-	case m.Kind == chat.KindAction:
-		s.add(false, fmt.Appendf(nil, "%s * %s %s\n", at, nick, line))
-	default:
-		first, rest, more := strings.Cut(lines, "\n")
-		b := fmt.Appendf(nil, "%s %s | %s\n", at, nick, first)
-		for more { // no line but the first begins with a time
-			first, rest, more = strings.Cut(rest, "\n")
-			b = fmt.Appendf(b, "      | %s\n", first)
-		}
-		s.add(false, b)
-	}
-}
-
-// place names a conversation other than the one shown.
-func place(c chat.Conversation) string {
-	if c.IsDirect() {
-		return "in private"
-	}
-	return "in " + c.String()
-}
-
-// name writes a peer by the nick it was last told with.
-func (s *screen) name(p chat.PeerID) string { return s.names.show(p, s.here[p]) }
-
-func (s *screen) member(m chat.Member) {
-	if m.Conversation != s.cfg.Conversation {
-		return
-	}
-	was, known := s.here[m.Peer]
-	before := s.names.show(m.Peer, was)
-	if m.Online {
-		s.here[m.Peer] = m.Nick
-	}
-	switch name := s.names.show(m.Peer, m.Nick); {
-	case m.Online && !known && m.Conversation.IsDirect():
-		s.say("connected to %s (%s)", name, m.Peer)
-	case m.Online && !known:
-		s.say("%s is here (%s)", name, m.Peer)
-	case m.Online && was != m.Nick:
-		s.say("%s is now called %s", before, name)
-	case m.Online || !known:
-	case m.Conversation.IsDirect():
-		delete(s.here, m.Peer)
-		if s.over.Err() == nil {
-			s.say("lost the connection to %s; trying to get it back", before)
-		}
-	default:
-		delete(s.here, m.Peer)
-		s.say("%s is gone", before)
-	}
-}
-
-func (s *screen) delivery(d chat.Delivery) {
-	if d.Conversation != s.cfg.Conversation {
-		return
-	}
-	switch short := d.ID.String()[:8]; {
-	case d.State == chat.Failed:
-		if d.Reason != s.trouble && !s.refused {
-			s.trouble = d.Reason
-			s.say("not delivered: %s", d.Reason)
-		}
-	case s.cfg.Verbose && d.State == chat.Held:
-		s.say("message %s is held by %d of %d", short, d.HeldBy, d.Members)
-	case s.cfg.Verbose && d.State == chat.Sent:
-		s.say("message %s is sent to %d", short, d.Reached)
-	case s.cfg.Verbose:
-		s.say("message %s is %s", short, d.State)
-	}
-	if s.told && len(s.queued) == 0 {
-		s.told = false
-		s.say("what waited has gone out")
-	}
-}
-
-func (s *screen) notice(n chat.Notice) {
-	if n.Conversation != s.cfg.Conversation && n.Conversation != (chat.Conversation{}) {
-		return
-	}
-	text := n.Text
-	if s.cfg.Verbose && n.Detail != "" {
-		text += " (" + n.Detail + ")"
-	}
-	if n.Code == chat.NoticeNotFound || n.Code == chat.NoticeUnreachable {
-		// An attempt is made again and again; its trouble is told once.
-		if s.trouble == n.Text && !s.cfg.Verbose {
-			return
-		}
-		s.trouble = n.Text
-		text += "; still trying"
-	}
-	s.say("%s", text)
-	if n.Code == chat.NoticeWaiting && s.cfg.Invite != "" {
-		s.say("somebody else can come here with: %s", s.cfg.Invite)
-	}
-}
-
-// reminds reports whether messages wait that the person was not told of.
-func (s *screen) reminds() bool { return !s.cfg.JSON && !s.told && len(s.queued) > 0 }
-
-// remind tells once that messages wait for somebody to come.
-func (s *screen) remind(now time.Time) {
-	if !s.reminds() || now.Sub(s.since) < queuedFor {
-		return
-	}
-	s.told = true
-	if len(s.queued) == 1 {
-		s.say("1 message waits for somebody to come, and then goes out by itself")
-	} else {
-		s.say("%d messages wait for somebody to come, and then go out by themselves", len(s.queued))
-	}
-}
-
-// waits says why the program does not end though its input has.
-func (s *screen) waits() {
-	if !s.cfg.JSON {
-		s.say("waiting until all is handed over, at most %s; interrupt to leave at once", s.cfg.wait())
-	}
-}
-
-// who lists members, in answer to the input.
-func (s *screen) who(members []chat.Member) {
-	here := slices.DeleteFunc(members, func(m chat.Member) bool { return !m.Online })
-	switch n := len(here); {
-	case s.cfg.JSON:
-	case n == 0:
-		s.say("nobody else is here")
-	case n == 1:
-		s.say("1 other is here:")
-	default:
-		s.say("%d others are here:", n)
-	}
-	for _, m := range here {
-		if s.cfg.JSON {
-			s.object(m)
-		} else {
-			s.say("  %s (%s)", s.names.show(m.Peer, m.Nick), m.Peer)
-		}
-	}
-}
-
-// rejected says what is wrong with a line of input.
-func (s *screen) rejected(num int, err error) {
-	reason := chat.SafeString(err.Error())
-	if s.cfg.JSON {
-		s.add(false, append(marshal(rejectedObject{"rejected", num, safe(reason)}), '\n'))
-	}
-	s.say("line %d was not sent: %s", num, reason)
-}
-
-// renamed takes note of the own new nick, which so becomes nobody else's.
-func (s *screen) renamed(name chat.Text) {
-	s.say("you are now called %s", s.names.show(s.cfg.Chat.Self(), name))
+	res.Rejected += s.rejects
 }
 
 // say queues a line about the state of things. All in it is safe already, but

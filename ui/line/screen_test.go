@@ -21,6 +21,12 @@ func noon() time.Time { return time.Date(2026, 1, 2, 12, 0, 5, 678_900_000, time
 // idOf makes up a message ID.
 func idOf(n byte) chat.MessageID { return chat.MessageID{n, 0xab} }
 
+// with is a message, changed.
+func with(m chat.Message, change func(*chat.Message)) chat.Message {
+	change(&m)
+	return m
+}
+
 // played shows events and returns both outputs.
 func played(t testing.TB, cfg Config, evs ...chat.Event) (out, errs string) {
 	t.Helper()
@@ -49,7 +55,6 @@ func TestLines(t *testing.T) {
 	says := func(text string) chat.Message {
 		return chat.Message{Conversation: lobby(), Author: bob, Nick: nick("bob"), Time: noon(), Kind: chat.KindText, Text: nick(text)}
 	}
-	with := func(m chat.Message, change func(*chat.Message)) chat.Message { change(&m); return m }
 	private := chat.With(bob)
 	for _, c := range []struct {
 		name      string
@@ -145,6 +150,50 @@ func TestLines(t *testing.T) {
 				"p2pchat: message 01ab0000 is queued\np2pchat: message 01ab0000 is sent to 2\np2pchat: message 01ab0000 is held by 1 of 3\n",
 		},
 		{
+			name: "read", cfg: Config{Verbose: true},
+			evs:  []chat.Event{chat.Delivery{Conversation: lobby(), ID: idOf(1), State: chat.Read}},
+			errs: "p2pchat: message 01ab0000 is read\n",
+		},
+		{
+			name: "history",
+			evs: []chat.Event{
+				chat.History{Conversation: lobby(), Fetched: 10, Total: 90},
+				chat.History{Conversation: lobby(), Missing: 3, Fetched: 90, Total: 93},
+				chat.History{Conversation: lobby(), Missing: 3, Fetched: 90, Total: 93},
+				chat.History{Conversation: lobby(), Missing: 1},
+				chat.History{Conversation: private, Missing: 7},
+				chat.History{Conversation: lobby(), Complete: true},
+				chat.History{Conversation: lobby(), Complete: true},
+			},
+			errs: "p2pchat: history: 3 messages missing, nobody online has them\n" +
+				"p2pchat: history: 1 message missing, nobody online has it\np2pchat: history: complete\n",
+		},
+		{
+			name: "history in detail", cfg: Config{Verbose: true},
+			evs:  []chat.Event{chat.History{Conversation: lobby(), Fetched: 10, Total: 90}},
+			errs: "p2pchat: history: 10 of about 90 messages have come\n",
+		},
+		{
+			name: "a stranger's first words",
+			evs: []chat.Event{
+				with(says("buy this"), func(m *chat.Message) { m.Conversation, m.Request = private, true }),
+				chat.Notice{Conversation: private, Code: chat.NoticeRequest, Text: "somebody unknown wrote"},
+			},
+			errs: "p2pchat: somebody unknown wrote\n",
+		},
+		{
+			name: "one's own, written here to another conversation", evs: []chat.Event{
+				with(says("x"), func(m *chat.Message) { m.Mine, m.Key, m.Conversation = true, "1", private }),
+			},
+		},
+		{
+			name: "kinds, elsewhere", evs: []chat.Event{
+				with(says("yes"), func(m *chat.Message) { m.Conversation, m.Kind, m.Target = private, chat.KindReply, idOf(7) }),
+				with(says("what we do"), func(m *chat.Message) { m.Conversation, m.Kind = chat.InRoom("other"), chat.KindTopic }),
+			},
+			errs: "p2pchat: in private: bob: (re an earlier message) yes\np2pchat: in other: bob set the topic: what we do\n",
+		},
+		{
 			name: "a newcomer's message and its nick",
 			evs:  []chat.Event{with(says("hi"), func(m *chat.Message) { m.Nick = chat.Text{} }), here(bob, "bob")},
 			out:  "12:00 bob | hi\n",
@@ -172,7 +221,14 @@ func TestObjects(t *testing.T) {
 	bob := peerN(1)
 	at := time.Date(2026, 1, 2, 15, 4, 5, 678_900_000, time.FixedZone("", 3600))
 	id := `"01ab` + strings.Repeat("0", 60) + `"`
+	id2 := strings.Replace(id, "01", "02", 1)
 	p := `"` + bob.String() + `"`
+	kind := func(k chat.Kind) chat.Message {
+		return chat.Message{Conversation: lobby(), ID: idOf(1), Author: bob, Time: at, Kind: k, Target: idOf(2), Text: nick("y")}
+	}
+	kindObject := func(text, rest string) string {
+		return `{"type":"message","conversation":"lobby","id":` + id + `,"author":` + p + `,"nick":"","time":"2026-01-02T14:04:05.678Z","text":` + text + `,"mine":false,"kind":` + rest + `}`
+	}
 	for _, c := range []struct {
 		ev   chat.Event
 		want string
@@ -190,6 +246,38 @@ func TestObjects(t *testing.T) {
 		{
 			chat.Message{Conversation: lobby(), ID: idOf(1), Author: bob, Time: at.Truncate(time.Second), Kind: 9},
 			`{"type":"message","conversation":"lobby","id":` + id + `,"author":` + p + `,"nick":"","time":"2026-01-02T14:04:05.000Z","text":"","mine":false,"kind":"unknown"}`,
+		},
+		{
+			chat.Message{Conversation: lobby(), ID: idOf(1), Author: bob, Time: at, Kind: chat.KindReply, Target: idOf(2), Text: nick("y"), Request: true},
+			`{"type":"message","conversation":"lobby","id":` + id + `,"author":` + p + `,"nick":"","time":"2026-01-02T14:04:05.678Z","text":"y","mine":false,"kind":"reply","reply_to":` + id2 + `,"request":true}`,
+		},
+		{
+			chat.Message{
+				Conversation: lobby(), ID: idOf(1), Author: bob, Time: at, Kind: chat.KindText, Text: nick("y"), Edited: true,
+				Reactions: []chat.Reaction{{Text: nick("\u202eup"), By: []chat.PeerID{bob}}},
+			},
+			`{"type":"message","conversation":"lobby","id":` + id + `,"author":` + p + `,"nick":"","time":"2026-01-02T14:04:05.678Z","text":"y","mine":false,"edited":true,"reactions":[{"text":"\u202eup","by":[` + p + `]}]}`,
+		},
+		{
+			chat.Message{Conversation: lobby(), ID: idOf(1), Author: bob, Time: at, Kind: chat.KindText, Deleted: true},
+			`{"type":"message","conversation":"lobby","id":` + id + `,"author":` + p + `,"nick":"","time":"2026-01-02T14:04:05.678Z","text":"","mine":false,"deleted":true}`,
+		},
+		{kind(chat.KindEdit), kindObject(`"y"`, `"edit","target":`+id2)},
+		{kind(chat.KindDelete), kindObject(`"y"`, `"delete","target":`+id2)},
+		{kind(chat.KindReaction), kindObject(`"y"`, `"reaction","target":`+id2)},
+		{kind(chat.KindTopic), kindObject(`"y"`, `"topic"`)},
+		{
+			chat.History{Conversation: lobby(), Missing: 3, Fetched: 90, Total: 93},
+			`{"type":"history","conversation":"lobby","complete":false,"missing":3,"fetched":90,"total":93}`,
+		},
+		{
+			chat.History{Conversation: lobby(), Complete: true},
+			`{"type":"history","conversation":"lobby","complete":true,"missing":0,"fetched":0,"total":0}`,
+		},
+		{chat.Refused{Conversation: lobby(), Key: "12", Reason: "disk full"}, `{"type":"rejected","line":12,"reason":"disk full"}`},
+		{
+			chat.Delivery{Conversation: lobby(), ID: idOf(1), State: chat.Read},
+			`{"type":"delivery","conversation":"lobby","id":` + id + `,"state":"read","reached":0,"held_by":0,"members":0,"reason":""}`,
 		},
 		{
 			chat.Delivery{Conversation: lobby(), ID: idOf(1), State: chat.Held, Reached: 2, HeldBy: 1, Members: 3},
@@ -264,11 +352,28 @@ func checkHostile(t testing.TB, s string, text chat.Text, which int) {
 	t.Helper()
 	bob := peerN(1)
 	private := chat.With(bob)
+	about := func(id byte, kind chat.Kind, target chat.MessageID, text chat.Text) chat.Message {
+		return chat.Message{Conversation: lobby(), ID: idOf(id), Author: bob, Nick: text, Time: noon(), Kind: kind, Target: target, Text: text}
+	}
 	evs := []chat.Event{
 		chat.Member{Conversation: lobby(), Peer: bob, Nick: text, Online: true},
 		chat.Message{Conversation: lobby(), Author: bob, Nick: text, Time: noon(), Kind: chat.KindText, Text: text},
 		chat.Message{Conversation: lobby(), Author: bob, Nick: text, Time: noon(), Kind: chat.KindAction, Text: text},
 		chat.Message{Conversation: private, Author: bob, Nick: text, Time: noon(), Kind: chat.KindText, Text: text},
+		about(8, chat.KindText, idOf(0), text),
+		about(9, chat.KindReply, idOf(8), text),
+		about(10, chat.KindReply, idOf(99), text),
+		about(11, chat.KindReaction, idOf(8), text),
+		about(12, chat.KindReaction, idOf(99), text),
+		about(13, chat.KindEdit, idOf(99), text),
+		about(14, chat.KindEdit, idOf(8), text),
+		about(15, chat.KindDelete, idOf(8), chat.Text{}),
+		about(16, chat.KindTopic, idOf(0), text),
+		with(about(17, chat.KindReply, idOf(8), text), func(m *chat.Message) { m.Conversation = private }),
+		with(about(18, chat.KindText, idOf(0), text), func(m *chat.Message) {
+			m.Edited, m.Reactions = true, []chat.Reaction{{Text: text, By: []chat.PeerID{bob}}}
+		}),
+		with(about(19, chat.KindEdit, idOf(18), text), func(m *chat.Message) { m.Mine, m.Key = true, "1" }),
 		chat.Member{Conversation: lobby(), Peer: peerN(2), Nick: text, Online: true},
 		chat.Member{Conversation: lobby(), Peer: bob, Nick: nick("x"), Online: true},
 		chat.Delivery{Conversation: lobby(), State: chat.Failed, Reason: s},
@@ -280,7 +385,7 @@ func checkHostile(t testing.TB, s string, text chat.Text, which int) {
 	mustBeSafe(t, out)
 	mustBeSafe(t, errs)
 	for l := range strings.Lines(out) {
-		if !regexp.MustCompile(`^(12:00 (\S+ \| |\* \S+ )|      \| ).*\n$`).MatchString(l) {
+		if !regexp.MustCompile(`^(12:00 (\S+ \| |\* \S+ |-- \S+ (set|cleared) the topic)|      [|+] ).*\n$`).MatchString(l) {
 			t.Fatalf("a line of stdout is %q", l)
 		}
 	}
@@ -296,11 +401,11 @@ func checkHostile(t testing.TB, s string, text chat.Text, which int) {
 		t.Fatalf("stderr is %q", errs)
 	}
 	for l := range strings.Lines(out) {
-		var o struct{ Type, Text, Nick string }
+		var o struct{ Type, Kind, Text, Nick string }
 		if err := json.Unmarshal([]byte(l), &o); err != nil {
 			t.Fatalf("a line of stdout is %q: %v", l, err)
 		}
-		if o.Type == "message" && (o.Text != text.Raw() || o.Nick != text.Raw()) {
+		if o.Type == "message" && o.Kind != "delete" && (o.Text != text.Raw() || o.Nick != text.Raw()) {
 			t.Fatalf("a script reads %q by %q, and not %q", o.Text, o.Nick, text.Raw())
 		}
 	}

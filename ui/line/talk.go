@@ -22,6 +22,7 @@ type talk struct {
 	cfg    Config
 	screen *screen
 	res    Result
+	last   int // the number of the line last said
 }
 
 // run sends lines while there are any, and then waits as far as it must. Its
@@ -90,7 +91,12 @@ func (t *talk) obey(live context.Context, l inputLine) error {
 	if err == nil {
 		switch c.verb {
 		case "say":
-			return t.say(live, l.num, c.body)
+			var body chat.Body
+			if body, err = t.body(live, c); err == nil {
+				return t.say(live, l.num, body)
+			}
+		case "topic":
+			err = t.topic(live)
 		case "nick":
 			err = t.rename(live, c.arg)
 		case "who":
@@ -103,11 +109,37 @@ func (t *talk) obey(live context.Context, l inputLine) error {
 			})
 		}
 	}
+	if live.Err() != nil {
+		return errLeft
+	}
 	if err != nil {
 		t.res.Rejected++
 		t.screen.ask(live, func() { t.screen.rejected(l.num, err) })
 	}
 	return nil
+}
+
+// body is what a command says, about the message it names. One's own messages
+// have names once the node has taken them, so those just said are waited for.
+func (t *talk) body(live context.Context, c command) (chat.Body, error) {
+	if !c.body.Kind.HasTarget() {
+		return c.body, nil
+	}
+	if !t.caughtUp(live) {
+		return chat.Body{}, errors.New("what was said before it is not stored yet (hint: try again)")
+	}
+	target, err := t.screen.recall.pick(c.ref, c.body.Kind == chat.KindEdit || c.body.Kind == chat.KindDelete)
+	if err != nil {
+		return chat.Body{}, err
+	}
+	return c.resolve(target)
+}
+
+// caughtUp waits, at most Wait, until the node has taken all that was said.
+func (t *talk) caughtUp(live context.Context) bool {
+	ctx, cancel := context.WithTimeout(live, t.cfg.wait())
+	defer cancel()
+	return t.screen.recall.await(ctx, t.last)
 }
 
 // say hands a message to the node. That takes it at once unless very much waits
@@ -123,6 +155,7 @@ func (t *talk) say(live context.Context, num int, body chat.Body) error {
 	switch {
 	case err == nil:
 		t.res.Said++
+		t.last = num
 		return nil
 	case live.Err() != nil:
 		return errLeft
@@ -149,6 +182,20 @@ func (t *talk) who(ctx context.Context) error {
 		t.screen.ask(ctx, func() { t.screen.who(members) })
 	}
 	return err
+}
+
+// topic shows the topic.
+func (t *talk) topic(ctx context.Context) error {
+	t.caughtUp(ctx) // the user may just have set it
+	m := t.screen.recall.lastTopic()
+	if t.cfg.Topic != nil {
+		var err error
+		if m, err = t.cfg.Topic(ctx, t.cfg.Conversation); err != nil {
+			return err
+		}
+	}
+	t.screen.ask(ctx, func() { t.screen.topic(m) })
+	return nil
 }
 
 // handOver waits until somebody else holds all that was said, at most Wait. A

@@ -240,6 +240,7 @@ type DirectFrame struct {
 	//	*DirectFrame_Ack
 	//	*DirectFrame_Goodbye
 	//	*DirectFrame_Refuse
+	//	*DirectFrame_Read
 	Kind          isDirectFrame_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -327,6 +328,15 @@ func (x *DirectFrame) GetRefuse() *DirectRefuse {
 	return nil
 }
 
+func (x *DirectFrame) GetRead() *DirectRead {
+	if x != nil {
+		if x, ok := x.Kind.(*DirectFrame_Read); ok {
+			return x.Read
+		}
+	}
+	return nil
+}
+
 type isDirectFrame_Kind interface {
 	isDirectFrame_Kind()
 }
@@ -351,6 +361,10 @@ type DirectFrame_Refuse struct {
 	Refuse *DirectRefuse `protobuf:"bytes,5,opt,name=refuse,proto3,oneof"`
 }
 
+type DirectFrame_Read struct {
+	Read *DirectRead `protobuf:"bytes,6,opt,name=read,proto3,oneof"`
+}
+
 func (*DirectFrame_Hello) isDirectFrame_Kind() {}
 
 func (*DirectFrame_Segment) isDirectFrame_Kind() {}
@@ -360,6 +374,8 @@ func (*DirectFrame_Ack) isDirectFrame_Kind() {}
 func (*DirectFrame_Goodbye) isDirectFrame_Kind() {}
 
 func (*DirectFrame_Refuse) isDirectFrame_Kind() {}
+
+func (*DirectFrame_Read) isDirectFrame_Kind() {}
 
 type DirectHello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -537,6 +553,50 @@ func (x *DirectRefuse) GetReason() string {
 	return ""
 }
 
+type DirectRead struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Segment       []byte                 `protobuf:"bytes,1,opt,name=segment,proto3" json:"segment,omitempty"` // 32 bytes: shown to a person, and all before it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DirectRead) Reset() {
+	*x = DirectRead{}
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DirectRead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DirectRead) ProtoMessage() {}
+
+func (x *DirectRead) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DirectRead.ProtoReflect.Descriptor instead.
+func (*DirectRead) Descriptor() ([]byte, []int) {
+	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DirectRead) GetSegment() []byte {
+	if x != nil {
+		return x.Segment
+	}
+	return nil
+}
+
 // CatchupFrame is what goes over /p2pchat/catchup/1.0.0 (section 7).
 type CatchupFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -556,7 +616,7 @@ type CatchupFrame struct {
 
 func (x *CatchupFrame) Reset() {
 	*x = CatchupFrame{}
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[8]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +628,7 @@ func (x *CatchupFrame) String() string {
 func (*CatchupFrame) ProtoMessage() {}
 
 func (x *CatchupFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[8]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +641,7 @@ func (x *CatchupFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchupFrame.ProtoReflect.Descriptor instead.
 func (*CatchupFrame) Descriptor() ([]byte, []int) {
-	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{8}
+	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CatchupFrame) GetKind() isCatchupFrame_Kind {
@@ -711,7 +771,7 @@ type CatchupOpen struct {
 
 func (x *CatchupOpen) Reset() {
 	*x = CatchupOpen{}
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[9]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +783,7 @@ func (x *CatchupOpen) String() string {
 func (*CatchupOpen) ProtoMessage() {}
 
 func (x *CatchupOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[9]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +796,7 @@ func (x *CatchupOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchupOpen.ProtoReflect.Descriptor instead.
 func (*CatchupOpen) Descriptor() ([]byte, []int) {
-	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{9}
+	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CatchupOpen) GetConversation() []byte {
@@ -764,13 +824,14 @@ type CatchupBeacons struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Beacons       [][]byte               `protobuf:"bytes,1,rep,name=beacons,proto3" json:"beacons,omitempty"` // envelopes
 	Last          bool                   `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"`
+	Held          uint64                 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"` // in the last one: about how many segments the sender has
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CatchupBeacons) Reset() {
 	*x = CatchupBeacons{}
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[10]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +843,7 @@ func (x *CatchupBeacons) String() string {
 func (*CatchupBeacons) ProtoMessage() {}
 
 func (x *CatchupBeacons) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[10]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +856,7 @@ func (x *CatchupBeacons) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchupBeacons.ProtoReflect.Descriptor instead.
 func (*CatchupBeacons) Descriptor() ([]byte, []int) {
-	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{10}
+	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CatchupBeacons) GetBeacons() [][]byte {
@@ -812,6 +873,13 @@ func (x *CatchupBeacons) GetLast() bool {
 	return false
 }
 
+func (x *CatchupBeacons) GetHeld() uint64 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
 type CatchupRanges struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ranges        []*CatchupRange        `protobuf:"bytes,1,rep,name=ranges,proto3" json:"ranges,omitempty"`
@@ -821,7 +889,7 @@ type CatchupRanges struct {
 
 func (x *CatchupRanges) Reset() {
 	*x = CatchupRanges{}
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[11]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +901,7 @@ func (x *CatchupRanges) String() string {
 func (*CatchupRanges) ProtoMessage() {}
 
 func (x *CatchupRanges) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[11]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +914,7 @@ func (x *CatchupRanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchupRanges.ProtoReflect.Descriptor instead.
 func (*CatchupRanges) Descriptor() ([]byte, []int) {
-	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{11}
+	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CatchupRanges) GetRanges() []*CatchupRange {
@@ -874,7 +942,7 @@ type CatchupRange struct {
 
 func (x *CatchupRange) Reset() {
 	*x = CatchupRange{}
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[12]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +954,7 @@ func (x *CatchupRange) String() string {
 func (*CatchupRange) ProtoMessage() {}
 
 func (x *CatchupRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[12]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +967,7 @@ func (x *CatchupRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchupRange.ProtoReflect.Descriptor instead.
 func (*CatchupRange) Descriptor() ([]byte, []int) {
-	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{12}
+	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CatchupRange) GetEndTime() uint64 {
@@ -972,16 +1040,19 @@ func (*CatchupRange_Fingerprint) isCatchupRange_Mode() {}
 
 func (*CatchupRange_Items) isCatchupRange_Mode() {}
 
+// Items ascend. Their times are told as the steps from one to the next, the
+// first one from 0.
 type CatchupItems struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Items         []*CatchupItem         `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	Steps         []uint64               `protobuf:"varint,1,rep,packed,name=steps,proto3" json:"steps,omitempty"`
+	Ids           []byte                 `protobuf:"bytes,2,opt,name=ids,proto3" json:"ids,omitempty"` // 32 bytes each
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CatchupItems) Reset() {
 	*x = CatchupItems{}
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[13]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1064,7 @@ func (x *CatchupItems) String() string {
 func (*CatchupItems) ProtoMessage() {}
 
 func (x *CatchupItems) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[13]
+	mi := &file_wire_pb_p2pchat_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,64 +1077,19 @@ func (x *CatchupItems) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchupItems.ProtoReflect.Descriptor instead.
 func (*CatchupItems) Descriptor() ([]byte, []int) {
-	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{13}
+	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{14}
 }
 
-func (x *CatchupItems) GetItems() []*CatchupItem {
+func (x *CatchupItems) GetSteps() []uint64 {
 	if x != nil {
-		return x.Items
+		return x.Steps
 	}
 	return nil
 }
 
-type CatchupItem struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Time          uint64                 `protobuf:"varint,1,opt,name=time,proto3" json:"time,omitempty"`
-	Id            []byte                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"` // 32 bytes
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CatchupItem) Reset() {
-	*x = CatchupItem{}
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CatchupItem) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CatchupItem) ProtoMessage() {}
-
-func (x *CatchupItem) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_pb_p2pchat_proto_msgTypes[14]
+func (x *CatchupItems) GetIds() []byte {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CatchupItem.ProtoReflect.Descriptor instead.
-func (*CatchupItem) Descriptor() ([]byte, []int) {
-	return file_wire_pb_p2pchat_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *CatchupItem) GetTime() uint64 {
-	if x != nil {
-		return x.Time
-	}
-	return 0
-}
-
-func (x *CatchupItem) GetId() []byte {
-	if x != nil {
-		return x.Id
+		return x.Ids
 	}
 	return nil
 }
@@ -1280,13 +1306,14 @@ const file_wire_pb_p2pchat_proto_rawDesc = "" +
 	"\x04nick\x18\x02 \x01(\tR\x04nick\x12\x14\n" +
 	"\x05heads\x18\x03 \x03(\fR\x05heads\x12\x18\n" +
 	"\aleaving\x18\x04 \x01(\bR\aleaving\x12\x12\n" +
-	"\x04seed\x18\x05 \x01(\bR\x04seed\"\xf8\x01\n" +
+	"\x04seed\x18\x05 \x01(\bR\x04seed\"\xa6\x02\n" +
 	"\vDirectFrame\x12/\n" +
 	"\x05hello\x18\x01 \x01(\v2\x17.p2pchat.v1.DirectHelloH\x00R\x05hello\x12\x1a\n" +
 	"\asegment\x18\x02 \x01(\fH\x00R\asegment\x12)\n" +
 	"\x03ack\x18\x03 \x01(\v2\x15.p2pchat.v1.DirectAckH\x00R\x03ack\x125\n" +
 	"\agoodbye\x18\x04 \x01(\v2\x19.p2pchat.v1.DirectGoodbyeH\x00R\agoodbye\x122\n" +
-	"\x06refuse\x18\x05 \x01(\v2\x18.p2pchat.v1.DirectRefuseH\x00R\x06refuseB\x06\n" +
+	"\x06refuse\x18\x05 \x01(\v2\x18.p2pchat.v1.DirectRefuseH\x00R\x06refuse\x12,\n" +
+	"\x04read\x18\x06 \x01(\v2\x16.p2pchat.v1.DirectReadH\x00R\x04readB\x06\n" +
 	"\x04kind\":\n" +
 	"\vDirectHello\x12\x12\n" +
 	"\x04nick\x18\x01 \x01(\tR\x04nick\x12\x17\n" +
@@ -1295,7 +1322,10 @@ const file_wire_pb_p2pchat_proto_rawDesc = "" +
 	"\bsegments\x18\x01 \x03(\fR\bsegments\"\x0f\n" +
 	"\rDirectGoodbye\"&\n" +
 	"\fDirectRefuse\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x80\x03\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"&\n" +
+	"\n" +
+	"DirectRead\x12\x18\n" +
+	"\asegment\x18\x01 \x01(\fR\asegment\"\x80\x03\n" +
 	"\fCatchupFrame\x12-\n" +
 	"\x04open\x18\x01 \x01(\v2\x17.p2pchat.v1.CatchupOpenH\x00R\x04open\x126\n" +
 	"\abeacons\x18\x02 \x01(\v2\x1a.p2pchat.v1.CatchupBeaconsH\x00R\abeacons\x123\n" +
@@ -1308,10 +1338,11 @@ const file_wire_pb_p2pchat_proto_rawDesc = "" +
 	"\vCatchupOpen\x12\"\n" +
 	"\fconversation\x18\x01 \x01(\fR\fconversation\x12\x12\n" +
 	"\x04salt\x18\x02 \x01(\fR\x04salt\x12\x16\n" +
-	"\x06beacon\x18\x03 \x01(\fR\x06beacon\">\n" +
+	"\x06beacon\x18\x03 \x01(\fR\x06beacon\"R\n" +
 	"\x0eCatchupBeacons\x12\x18\n" +
 	"\abeacons\x18\x01 \x03(\fR\abeacons\x12\x12\n" +
-	"\x04last\x18\x02 \x01(\bR\x04last\"A\n" +
+	"\x04last\x18\x02 \x01(\bR\x04last\x12\x12\n" +
+	"\x04held\x18\x03 \x01(\x04R\x04held\"A\n" +
 	"\rCatchupRanges\x120\n" +
 	"\x06ranges\x18\x01 \x03(\v2\x18.p2pchat.v1.CatchupRangeR\x06ranges\"\xb4\x01\n" +
 	"\fCatchupRange\x12\x19\n" +
@@ -1320,12 +1351,10 @@ const file_wire_pb_p2pchat_proto_rawDesc = "" +
 	"\x04skip\x18\x03 \x01(\bH\x00R\x04skip\x12\"\n" +
 	"\vfingerprint\x18\x04 \x01(\fH\x00R\vfingerprint\x120\n" +
 	"\x05items\x18\x05 \x01(\v2\x18.p2pchat.v1.CatchupItemsH\x00R\x05itemsB\x06\n" +
-	"\x04mode\"=\n" +
-	"\fCatchupItems\x12-\n" +
-	"\x05items\x18\x01 \x03(\v2\x17.p2pchat.v1.CatchupItemR\x05items\"1\n" +
-	"\vCatchupItem\x12\x12\n" +
-	"\x04time\x18\x01 \x01(\x04R\x04time\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\fR\x02id\")\n" +
+	"\x04mode\"6\n" +
+	"\fCatchupItems\x12\x14\n" +
+	"\x05steps\x18\x01 \x03(\x04R\x05steps\x12\x10\n" +
+	"\x03ids\x18\x02 \x01(\fR\x03ids\")\n" +
 	"\vCatchupWant\x12\x1a\n" +
 	"\bsegments\x18\x01 \x03(\fR\bsegments\"A\n" +
 	"\x0fCatchupSegments\x12\x1a\n" +
@@ -1359,13 +1388,13 @@ var file_wire_pb_p2pchat_proto_goTypes = []any{
 	(*DirectAck)(nil),       // 5: p2pchat.v1.DirectAck
 	(*DirectGoodbye)(nil),   // 6: p2pchat.v1.DirectGoodbye
 	(*DirectRefuse)(nil),    // 7: p2pchat.v1.DirectRefuse
-	(*CatchupFrame)(nil),    // 8: p2pchat.v1.CatchupFrame
-	(*CatchupOpen)(nil),     // 9: p2pchat.v1.CatchupOpen
-	(*CatchupBeacons)(nil),  // 10: p2pchat.v1.CatchupBeacons
-	(*CatchupRanges)(nil),   // 11: p2pchat.v1.CatchupRanges
-	(*CatchupRange)(nil),    // 12: p2pchat.v1.CatchupRange
-	(*CatchupItems)(nil),    // 13: p2pchat.v1.CatchupItems
-	(*CatchupItem)(nil),     // 14: p2pchat.v1.CatchupItem
+	(*DirectRead)(nil),      // 8: p2pchat.v1.DirectRead
+	(*CatchupFrame)(nil),    // 9: p2pchat.v1.CatchupFrame
+	(*CatchupOpen)(nil),     // 10: p2pchat.v1.CatchupOpen
+	(*CatchupBeacons)(nil),  // 11: p2pchat.v1.CatchupBeacons
+	(*CatchupRanges)(nil),   // 12: p2pchat.v1.CatchupRanges
+	(*CatchupRange)(nil),    // 13: p2pchat.v1.CatchupRange
+	(*CatchupItems)(nil),    // 14: p2pchat.v1.CatchupItems
 	(*CatchupWant)(nil),     // 15: p2pchat.v1.CatchupWant
 	(*CatchupSegments)(nil), // 16: p2pchat.v1.CatchupSegments
 	(*CatchupHeld)(nil),     // 17: p2pchat.v1.CatchupHeld
@@ -1377,16 +1406,16 @@ var file_wire_pb_p2pchat_proto_depIdxs = []int32{
 	5,  // 2: p2pchat.v1.DirectFrame.ack:type_name -> p2pchat.v1.DirectAck
 	6,  // 3: p2pchat.v1.DirectFrame.goodbye:type_name -> p2pchat.v1.DirectGoodbye
 	7,  // 4: p2pchat.v1.DirectFrame.refuse:type_name -> p2pchat.v1.DirectRefuse
-	9,  // 5: p2pchat.v1.CatchupFrame.open:type_name -> p2pchat.v1.CatchupOpen
-	10, // 6: p2pchat.v1.CatchupFrame.beacons:type_name -> p2pchat.v1.CatchupBeacons
-	11, // 7: p2pchat.v1.CatchupFrame.ranges:type_name -> p2pchat.v1.CatchupRanges
-	15, // 8: p2pchat.v1.CatchupFrame.want:type_name -> p2pchat.v1.CatchupWant
-	16, // 9: p2pchat.v1.CatchupFrame.segments:type_name -> p2pchat.v1.CatchupSegments
-	17, // 10: p2pchat.v1.CatchupFrame.held:type_name -> p2pchat.v1.CatchupHeld
-	18, // 11: p2pchat.v1.CatchupFrame.refuse:type_name -> p2pchat.v1.CatchupRefuse
-	12, // 12: p2pchat.v1.CatchupRanges.ranges:type_name -> p2pchat.v1.CatchupRange
-	13, // 13: p2pchat.v1.CatchupRange.items:type_name -> p2pchat.v1.CatchupItems
-	14, // 14: p2pchat.v1.CatchupItems.items:type_name -> p2pchat.v1.CatchupItem
+	8,  // 5: p2pchat.v1.DirectFrame.read:type_name -> p2pchat.v1.DirectRead
+	10, // 6: p2pchat.v1.CatchupFrame.open:type_name -> p2pchat.v1.CatchupOpen
+	11, // 7: p2pchat.v1.CatchupFrame.beacons:type_name -> p2pchat.v1.CatchupBeacons
+	12, // 8: p2pchat.v1.CatchupFrame.ranges:type_name -> p2pchat.v1.CatchupRanges
+	15, // 9: p2pchat.v1.CatchupFrame.want:type_name -> p2pchat.v1.CatchupWant
+	16, // 10: p2pchat.v1.CatchupFrame.segments:type_name -> p2pchat.v1.CatchupSegments
+	17, // 11: p2pchat.v1.CatchupFrame.held:type_name -> p2pchat.v1.CatchupHeld
+	18, // 12: p2pchat.v1.CatchupFrame.refuse:type_name -> p2pchat.v1.CatchupRefuse
+	13, // 13: p2pchat.v1.CatchupRanges.ranges:type_name -> p2pchat.v1.CatchupRange
+	14, // 14: p2pchat.v1.CatchupRange.items:type_name -> p2pchat.v1.CatchupItems
 	15, // [15:15] is the sub-list for method output_type
 	15, // [15:15] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
@@ -1405,8 +1434,9 @@ func file_wire_pb_p2pchat_proto_init() {
 		(*DirectFrame_Ack)(nil),
 		(*DirectFrame_Goodbye)(nil),
 		(*DirectFrame_Refuse)(nil),
+		(*DirectFrame_Read)(nil),
 	}
-	file_wire_pb_p2pchat_proto_msgTypes[8].OneofWrappers = []any{
+	file_wire_pb_p2pchat_proto_msgTypes[9].OneofWrappers = []any{
 		(*CatchupFrame_Open)(nil),
 		(*CatchupFrame_Beacons)(nil),
 		(*CatchupFrame_Ranges)(nil),
@@ -1415,7 +1445,7 @@ func file_wire_pb_p2pchat_proto_init() {
 		(*CatchupFrame_Held)(nil),
 		(*CatchupFrame_Refuse)(nil),
 	}
-	file_wire_pb_p2pchat_proto_msgTypes[12].OneofWrappers = []any{
+	file_wire_pb_p2pchat_proto_msgTypes[13].OneofWrappers = []any{
 		(*CatchupRange_Skip)(nil),
 		(*CatchupRange_Fingerprint)(nil),
 		(*CatchupRange_Items)(nil),

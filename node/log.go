@@ -1,0 +1,54 @@
+package node
+
+import (
+	"context"
+
+	"github.com/p2pchat/p2pchat/catchup"
+	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/history"
+)
+
+// A Log is what a node needs of the history. *history.DB is one, and
+// *history.Memory one that forgets.
+type Log interface {
+	Append(ctx context.Context, segs ...*chat.Segment) (added []*chat.Segment, err error)
+	AppendOwn(ctx context.Context, segs ...*chat.Segment) (added []*chat.Segment, err error)
+	Has(conv chat.ConversationID, id chat.SegmentID) bool
+	Get(ctx context.Context, conv chat.ConversationID, ids ...chat.SegmentID) ([]*chat.Segment, error)
+	View(conv chat.ConversationID) (*history.View, error)
+	Heads(conv chat.ConversationID) []chat.SegmentID
+	Missing(conv chat.ConversationID) (ids []chat.SegmentID, n int)
+	Len(conv chat.ConversationID) int
+	Latest(conv chat.ConversationID) chat.Time
+	LastOf(ctx context.Context, conv chat.ConversationID, author chat.PeerID) (*chat.Segment, error)
+	Name(ctx context.Context, conv chat.Conversation) error
+	SetState(ctx context.Context, conv chat.ConversationID, state chat.DeliveryState, reason string, ids ...chat.SegmentID) error
+	Unsettled(ctx context.Context, conv chat.ConversationID) ([]history.Own, error)
+	MarkSeen(conv chat.ConversationID)
+	Unseen(ctx context.Context, conv chat.ConversationID, limit int) (segs []*chat.Segment, n int, err error)
+}
+
+// A syncLog is the log as catch-up sees it: what a conversation keeps aside, or
+// is about to store, need not be fetched again.
+type syncLog struct {
+	Log
+	node *Node
+}
+
+// Has implements catchup.Log.
+func (l syncLog) Has(conv chat.ConversationID, id chat.SegmentID) bool {
+	if l.Log.Has(conv, id) {
+		return true
+	}
+	c := l.node.find(conv)
+	return c != nil && c.kept.has(id)
+}
+
+// View implements catchup.Log.
+func (l syncLog) View(conv chat.ConversationID) (catchup.View, error) {
+	v, err := l.Log.View(conv)
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}

@@ -1,0 +1,68 @@
+package line
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+// An inputObject is a line of input that a program wrote (README.md, "For
+// scripts"): a text, also with reply_to, or one of the others.
+type inputObject struct {
+	Text    *string `json:"text"`
+	ReplyTo *string `json:"reply_to"`
+	Edit    *string `json:"edit"`
+	Delete  *string `json:"delete"`
+	React   *string `json:"react"`
+	Topic   *string `json:"topic"`
+}
+
+// parseObject reads a message that a program wrote. Its text is never a
+// command.
+func parseObject(line []byte) (command, error) {
+	var o inputObject
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&o); err != nil {
+		return command{}, fmt.Errorf("not a message object: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return command{}, errors.New("not a message object: something follows it on the line")
+	}
+	kind, ref := chat.KindText, (*string)(nil)
+	for _, field := range []struct {
+		ref  *string
+		kind chat.Kind
+	}{{o.ReplyTo, chat.KindReply}, {o.Edit, chat.KindEdit}, {o.Delete, chat.KindDelete}, {o.React, chat.KindReaction}, {o.Topic, chat.KindTopic}} {
+		if field.ref == nil {
+			continue
+		}
+		if ref != nil {
+			return command{}, errors.New(`not a message object: only one of "reply_to", "edit", "delete", "react" and "topic" can be in it`)
+		}
+		kind, ref = field.kind, field.ref
+	}
+	bare := kind == chat.KindDelete || kind == chat.KindTopic
+	switch {
+	case bare && o.Text != nil:
+		return command{}, errors.New(`not a message object: a "delete" or a "topic" has no "text"`)
+	case kind == chat.KindReaction && o.Text == nil:
+		return command{}, errors.New(`not a message object: it needs a "text", also if that is empty to take the reaction back`)
+	case !bare && kind != chat.KindReaction && (o.Text == nil || *o.Text == ""):
+		return command{}, errors.New(`not a message object: it needs a "text" that is not empty`)
+	case kind == chat.KindTopic:
+		return newTopic(*o.Topic)
+	case kind == chat.KindText:
+		return say(kind, *o.Text)
+	case !isRef(*ref):
+		return command{}, errors.New("not a message object: a message is named by its ID")
+	case kind == chat.KindDelete:
+		return about(kind, *ref, "")
+	default:
+		return about(kind, *ref, *o.Text)
+	}
+}

@@ -1,0 +1,230 @@
+package line
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+// write puts one event into words.
+func (s *screen) write(ev chat.Event) {
+	switch ev := ev.(type) {
+	case chat.Message:
+		s.message(ev)
+	case chat.Member:
+		s.member(ev)
+	case chat.Delivery:
+		s.delivery(ev)
+	case chat.Refused:
+		if ev.Conversation == s.cfg.Conversation {
+			s.say("line %s was not sent: %s", ev.Key, ev.Reason)
+		}
+	case chat.History:
+		s.tellHistory(ev)
+	case chat.Notice:
+		s.notice(ev)
+	case chat.Ended:
+		if ev.Conversation == s.cfg.Conversation && !ev.Refused { // a refusal is told at the end
+			s.say("%s left the talk", s.name(ev.Conversation.Peer))
+		}
+	}
+}
+
+func (s *screen) message(m chat.Message) {
+	mine := m.Mine && m.Key != "" // it was typed here
+	switch {
+	case m.Conversation == s.cfg.Conversation && mine:
+		if words := s.teller.echo(m); words != "" {
+			s.say("%s", words)
+		}
+	case m.Conversation == s.cfg.Conversation:
+		if b := s.teller.tell(m); len(b) > 0 {
+			s.add(false, b)
+		}
+	case mine || m.Request: // a stranger's words wait until they are asked for
+	default:
+		s.say("%s: %s", place(m.Conversation), s.teller.hint(m))
+	}
+}
+
+// place names a conversation other than the one shown.
+func place(c chat.Conversation) string {
+	if c.IsDirect() {
+		return "in private"
+	}
+	return "in " + c.String()
+}
+
+// name writes a peer by the nick it was last told with.
+func (s *screen) name(p chat.PeerID) string { return s.teller.names.show(p, s.here[p]) }
+
+func (s *screen) member(m chat.Member) {
+	if m.Conversation != s.cfg.Conversation {
+		return
+	}
+	was, known := s.here[m.Peer]
+	before := s.teller.names.show(m.Peer, was)
+	if m.Online {
+		s.here[m.Peer] = m.Nick
+	}
+	switch name := s.teller.names.show(m.Peer, m.Nick); {
+	case m.Online && !known && m.Conversation.IsDirect():
+		s.say("connected to %s (%s)", name, m.Peer)
+	case m.Online && !known:
+		s.say("%s is here (%s)", name, m.Peer)
+	case m.Online && was != m.Nick:
+		s.say("%s is now called %s", before, name)
+	case m.Online || !known:
+	case m.Conversation.IsDirect():
+		delete(s.here, m.Peer)
+		if s.over.Err() == nil {
+			s.say("lost the connection to %s; trying to get it back", before)
+		}
+	default:
+		delete(s.here, m.Peer)
+		s.say("%s is gone", before)
+	}
+}
+
+func (s *screen) delivery(d chat.Delivery) {
+	if d.Conversation != s.cfg.Conversation {
+		return
+	}
+	switch short := d.ID.String()[:8]; {
+	case d.State == chat.Failed:
+		if d.Reason != s.trouble && !s.refused {
+			s.trouble = d.Reason
+			s.say("not delivered: %s", d.Reason)
+		}
+	case s.cfg.Verbose && d.State == chat.Held:
+		s.say("message %s is held by %d of %d", short, d.HeldBy, d.Members)
+	case s.cfg.Verbose && d.State == chat.Sent:
+		s.say("message %s is sent to %d", short, d.Reached)
+	case s.cfg.Verbose:
+		s.say("message %s is %s", short, d.State)
+	}
+	if s.told && len(s.queued) == 0 {
+		s.told = false
+		s.say("what waited has gone out")
+	}
+}
+
+// tellHistory says how much of the conversation is here, once.
+func (s *screen) tellHistory(h chat.History) {
+	if h.Conversation != s.cfg.Conversation {
+		return
+	}
+	var text string
+	switch {
+	case h.Missing == 1:
+		text = "1 message missing, nobody online has it"
+	case h.Missing > 1:
+		text = fmt.Sprintf("%d messages missing, nobody online has them", h.Missing)
+	case h.Complete:
+		text = "complete"
+	default: // it goes on
+		if s.cfg.Verbose {
+			s.say("history: %d of about %d messages have come", h.Fetched, h.Total)
+		}
+		return
+	}
+	if text != s.history {
+		s.history = text
+		s.say("history: %s", text)
+	}
+}
+
+func (s *screen) notice(n chat.Notice) {
+	concerns := n.Conversation == s.cfg.Conversation || n.Conversation == (chat.Conversation{})
+	if !concerns && n.Code != chat.NoticeRequest { // which is always about another one
+		return
+	}
+	text := n.Text
+	if s.cfg.Verbose && n.Detail != "" {
+		text += " (" + n.Detail + ")"
+	}
+	if n.Code == chat.NoticeNotFound || n.Code == chat.NoticeUnreachable {
+		// An attempt is made again and again; its trouble is told once.
+		if s.trouble == n.Text && !s.cfg.Verbose {
+			return
+		}
+		s.trouble = n.Text
+		text += "; still trying"
+	}
+	s.say("%s", text)
+	if n.Code == chat.NoticeWaiting && s.cfg.Invite != "" {
+		s.say("somebody else can come here with: %s", s.cfg.Invite)
+	}
+}
+
+// reminds reports whether messages wait that the person was not told of.
+func (s *screen) reminds() bool { return !s.cfg.JSON && !s.told && len(s.queued) > 0 }
+
+// remind tells once that messages wait for somebody to come.
+func (s *screen) remind(now time.Time) {
+	if !s.reminds() || now.Sub(s.since) < queuedFor {
+		return
+	}
+	s.told = true
+	if len(s.queued) == 1 {
+		s.say("1 message waits for somebody to come, and then goes out by itself")
+	} else {
+		s.say("%d messages wait for somebody to come, and then go out by themselves", len(s.queued))
+	}
+}
+
+// waits says why the program does not end though its input has.
+func (s *screen) waits() {
+	if !s.cfg.JSON {
+		s.say("waiting until all is handed over, at most %s; interrupt to leave at once", s.cfg.wait())
+	}
+}
+
+// who lists members, in answer to the input.
+func (s *screen) who(members []chat.Member) {
+	here := slices.DeleteFunc(members, func(m chat.Member) bool { return !m.Online })
+	switch n := len(here); {
+	case s.cfg.JSON:
+	case n == 0:
+		s.say("nobody else is here")
+	case n == 1:
+		s.say("1 other is here:")
+	default:
+		s.say("%d others are here:", n)
+	}
+	for _, m := range here {
+		if s.cfg.JSON {
+			s.object(m)
+		} else {
+			s.say("  %s (%s)", s.teller.names.show(m.Peer, m.Nick), m.Peer)
+		}
+	}
+}
+
+// topic shows the topic, in answer to the input; m is of no kind if none is set.
+func (s *screen) topic(m chat.Message) {
+	switch {
+	case m.Text.Empty():
+		s.say("no topic is set (hint: /topic WORDS sets it)")
+	case s.cfg.JSON:
+		s.object(m)
+	default:
+		s.say("the topic is: %s (set by %s)", m.Text.Line(), s.teller.names.show(m.Author, m.Nick))
+	}
+}
+
+// rejected says what is wrong with a line of input.
+func (s *screen) rejected(num int, err error) {
+	reason := chat.SafeString(err.Error())
+	if s.cfg.JSON {
+		s.add(false, append(marshal(rejectedObject{"rejected", num, safe(reason)}), '\n'))
+	}
+	s.say("line %d was not sent: %s", num, reason)
+}
+
+// renamed takes note of the own new nick, which so becomes nobody else's.
+func (s *screen) renamed(name chat.Text) {
+	s.say("you are now called %s", s.teller.names.show(s.cfg.Chat.Self(), name))
+}
