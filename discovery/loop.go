@@ -81,7 +81,7 @@ func (s *Service) loop(sub event.Subscription) {
 			}
 		case r := <-s.redials:
 			if r.ask {
-				l.redials.lost(r.peer, time.Now(), s.cfg.rand())
+				l.redials.lost(r.peer, true, time.Now(), s.cfg.rand())
 			} else {
 				l.redials.result(r.peer, r.reached, time.Now(), s.cfg.rand())
 			}
@@ -160,7 +160,7 @@ func (l *loop) lost(p peer.ID) {
 		return
 	}
 	if l.s.lostMember(id) {
-		l.redials.lost(p, time.Now(), l.s.cfg.rand())
+		l.redials.lost(p, l.s.parted.recently(p, time.Now()), time.Now(), l.s.cfg.rand())
 		l.plan()
 	}
 }

@@ -16,17 +16,20 @@ type redialer map[peer.ID]*lostPeer
 
 // A lostPeer is one of them.
 type lostPeer struct {
+	since   time.Time
+	left    bool // said goodbye: may be back in a moment, or never
 	failed  int
 	due     time.Time
 	dialing bool
 }
 
-// lost notes that the connection with p ended, or could not be made.
-func (r redialer) lost(p peer.ID, now time.Time, random float64) {
+// lost notes that the connection with p ended, or could not be made; left says
+// that p had said goodbye before.
+func (r redialer) lost(p peer.ID, left bool, now time.Time, random float64) {
 	if r[p] != nil || len(r) >= maxLost {
 		return
 	}
-	r[p] = &lostPeer{due: now.Add(redialPause(0, random))}
+	r[p] = &lostPeer{since: now, left: left, due: now.Add(redialPause(0, 0, len(r), random))}
 }
 
 // take gives the peers to dial now, and counts them as being dialled.
@@ -47,11 +50,12 @@ func (r redialer) result(p peer.ID, reached bool, now time.Time, random float64)
 	if l == nil {
 		return
 	}
-	if l.failed++; reached || l.failed >= maxRedials {
+	gone := now.Sub(l.since)
+	if l.failed++; reached || l.left && l.failed >= maxRedials || gone >= redialFor {
 		delete(r, p)
 		return
 	}
-	l.dialing, l.due = false, now.Add(redialPause(l.failed, random))
+	l.dialing, l.due = false, now.Add(redialPause(l.failed, gone, len(r), random))
 }
 
 // next is when take has something to give; ok is false if never.

@@ -41,9 +41,18 @@ const (
 	// dialTries is how often one dial is tried if the attempts fail quickly.
 	dialTries = 3
 
-	// maxRedials is how often a lost member is redialled before it is left to
-	// the slow look-ups: for about two minutes.
+	// maxRedials is how often a member who said goodbye is redialled before it is
+	// left to the slow look-ups: for about half a minute. One who did not may be in
+	// the other part of a network that was cut, and is redialled for redialFor.
 	maxRedials = 7
+	redialFor  = 24 * time.Hour
+	// redialEach is how often a lost member is dialled, less often by redialShare
+	// for each other that is lost: one dial a second, whatever their number. After
+	// redialPatience it is restRedial.
+	redialEach     = 5 * time.Second
+	redialShare    = time.Second
+	redialPatience = 3 * time.Hour
+	restRedial     = time.Minute
 )
 
 // lookupPause is the time between look-up number done and the next one.
@@ -82,9 +91,13 @@ func failurePause(failures int, random float64) time.Duration {
 }
 
 // redialPause is how long after its loss, or after failed attempts in a row, a
-// member is dialled.
-func redialPause(failed int, random float64) time.Duration {
-	pause := min(200*time.Millisecond<<(2*min(failed, 4)), 30*time.Second)
+// member is dialled that has been gone for so long, one of so many.
+func redialPause(failed int, gone time.Duration, lost int, random float64) time.Duration {
+	limit := min(max(redialEach, time.Duration(lost)*redialShare), restRedial)
+	if gone >= redialPatience {
+		limit = restRedial
+	}
+	pause := min(200*time.Millisecond<<(2*min(failed, 8)), limit)
 	return pause + time.Duration(random*float64(pause/2))
 }
 

@@ -46,9 +46,12 @@ func TestPauses(t *testing.T) {
 		{"unreachable once", failurePause(1, 0), firstFailure},
 		{"unreachable 3 times", failurePause(3, 0), 4 * firstFailure},
 		{"unreachable for ever", failurePause(1000, 0), maxFailure},
-		{"redial, first", redialPause(0, 0), 200 * time.Millisecond},
-		{"redial, second", redialPause(1, 0), 800 * time.Millisecond},
-		{"redial, late", redialPause(100, 0), 30 * time.Second},
+		{"redial, first", redialPause(0, 0, 1, 0), 200 * time.Millisecond},
+		{"redial, second", redialPause(1, time.Second, 1, 0), 800 * time.Millisecond},
+		{"redial, late", redialPause(100, time.Hour, 5, 0), redialEach},
+		{"redial, one of many", redialPause(100, time.Hour, 40, 0), 40 * time.Second},
+		{"redial, one of very many", redialPause(100, time.Hour, maxLost, 0), restRedial},
+		{"redial, long gone", redialPause(1000, redialPatience, 1, 0), restRedial},
 		{"dial", dialWait(0, false, true, 0), 0},
 		{"polite dial, smaller ID", dialWait(0, true, false, 0), 0},
 		{"polite dial, larger ID", dialWait(0, true, true, 0), politeWait},
@@ -71,8 +74,8 @@ func TestRedialer(t *testing.T) {
 	if _, ok := r.next(); ok {
 		t.Error("nobody is lost, yet somebody is next")
 	}
-	r.lost("alice", now, 0)
-	r.lost("alice", now.Add(time.Minute), 0) // known
+	r.lost("alice", true, now, 0)
+	r.lost("alice", true, now.Add(time.Minute), 0) // known
 	if at, ok := r.next(); !ok || !at.Equal(now.Add(200*time.Millisecond)) {
 		t.Fatalf("next: %v, %v", at, ok)
 	}
@@ -95,7 +98,21 @@ func TestRedialer(t *testing.T) {
 	if len(r) != 0 {
 		t.Error("not given up")
 	}
-	r.lost("bob", now, 0)
+	// Who said no goodbye may only be cut off.
+	r.lost("carol", false, now, 0)
+	for at := now; at.Before(now.Add(redialFor)); {
+		due, ok := r.next()
+		if !ok || due.Sub(at) > restRedial {
+			t.Fatalf("carol is given up after %v", at.Sub(now))
+		}
+		at = due
+		r.take(at)
+		r.result("carol", false, at, 0)
+	}
+	if len(r) != 0 {
+		t.Error("carol is not given up")
+	}
+	r.lost("bob", false, now, 0)
 	r.take(now.Add(time.Second))
 	r.result("bob", true, now, 0)
 	r.result("bob", false, now, 0) // a second result changes nothing
@@ -103,7 +120,7 @@ func TestRedialer(t *testing.T) {
 		t.Error("reached, and still lost")
 	}
 	for i := range maxLost + 10 {
-		r.lost(testPeer(i), now, 0)
+		r.lost(testPeer(i), false, now, 0)
 	}
 	if len(r) != maxLost {
 		t.Errorf("%d lost peers are kept", len(r))

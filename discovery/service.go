@@ -125,6 +125,7 @@ type Service struct {
 	announcing chan struct{} // one in it for each announcement that runs
 	changed    chan struct{} // the memory changed; holds one, more would say the same
 	redials    chan redialResult
+	parted     partedSet
 	lookups    atomic.Int64
 
 	mu       sync.Mutex

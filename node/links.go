@@ -99,6 +99,9 @@ func (l *roomLink) member(m rooms.Member) {
 		l.met(m.Peer)
 	} else {
 		delete(l.roster, m.Peer)
+		if m.Left {
+			l.c.node.discovery.Parted(m.Peer)
+		}
 		if l.c.conv.IsPresence() {
 			l.c.node.discovery.Gone(m.Peer, m.Heard)
 		}

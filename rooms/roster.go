@@ -58,6 +58,8 @@ type Member struct {
 	Nick chat.Text
 	// Online is false for those who left or fell silent.
 	Online bool
+	// Left is set for those who said goodbye.
+	Left bool
 	// Since is when we first heard of them in this room, since they were last
 	// away. Heard is when we last did.
 	Since, Heard time.Time
@@ -175,7 +177,7 @@ func (r *roster) hear(now time.Time, b *chat.Beacon) news {
 		renamed: e.Online && !b.Leaving && e.Nick != b.Nick,
 	}
 	e.sent, e.Heard = b.Sent, now
-	e.Nick, e.Seed, e.Heads = b.Nick, b.Seed, b.Heads
+	e.Nick, e.Seed, e.Heads, e.Left = b.Nick, b.Seed, b.Heads, b.Leaving
 	if n.came {
 		e.Online, e.Since = true, now
 		r.online++
