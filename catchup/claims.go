@@ -47,6 +47,7 @@ func (c *claims) take(o *order, need []chat.OrderKey, n int, any bool) (taken, r
 			continue
 		}
 		c.orders[at] = o
+		o.claims = append(o.claims, at)
 		taken = append(taken, k)
 	}
 	return taken, rest
@@ -63,10 +64,10 @@ func (c *claims) renew(o *order) {
 func (c *claims) release(o *order) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, id := range o.want {
-		if at := (claim{o.conv, id}); c.orders[at] == o {
+	for _, at := range o.claims {
+		if c.orders[at] == o {
 			delete(c.orders, at)
 		}
 	}
-	o.want, o.places = nil, nil // a long run has many orders
+	o.claims, o.want, o.places = nil, nil, nil // a long run has many orders
 }

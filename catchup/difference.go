@@ -108,10 +108,8 @@ func (n *newest) next() *chat.OrderKey {
 	return &n.keys[len(n.keys)-1]
 }
 
-// tidy sorts what is needed, the newest first, and leaves out what the log got
-// meanwhile, or pruned.
-func (d *difference) tidy(log Log, conv chat.ConversationID) {
+// tidy sorts what is needed, the newest first.
+func (d *difference) tidy() {
 	slices.SortFunc(d.need, func(a, b chat.OrderKey) int { return b.Compare(a) })
 	d.need = slices.Compact(d.need)
-	d.need = slices.DeleteFunc(d.need, func(k chat.OrderKey) bool { return log.Has(conv, k.ID) })
 }

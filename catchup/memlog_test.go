@@ -185,6 +185,20 @@ func viewOf(keys []chat.OrderKey, floor chat.OrderKey) *memView {
 	return &memView{chunks: c.chunks, n: c.n, floor: floor}
 }
 
+// without is a log that lacks some keys. What they have in common is shared.
+func (v *memView) without(keys map[chat.OrderKey]bool) *memView {
+	out := &memView{n: v.n - len(keys), floor: v.floor}
+	for _, c := range v.chunks {
+		if slices.ContainsFunc(c.keys, func(k chat.OrderKey) bool { return keys[k] }) {
+			c = &chunk{keys: slices.DeleteFunc(slices.Clone(c.keys), func(k chat.OrderKey) bool { return keys[k] })}
+		}
+		if len(c.keys) > 0 {
+			out.chunks = append(out.chunks, c)
+		}
+	}
+	return out
+}
+
 func (v *memView) Len() int { return v.n }
 
 func (v *memView) Floor() chat.OrderKey { return v.floor }

@@ -17,7 +17,8 @@ type order struct {
 	places map[chat.SegmentID]chat.OrderKey
 	want   wire.Want
 	conv   chat.ConversationID
-	until  time.Time // see claims
+	claims []claim
+	until  time.Time // the claims hold so long
 	// listed says that the other side said it has them.
 	listed bool
 }

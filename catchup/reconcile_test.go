@@ -356,122 +356,17 @@ func (v *brokenView) Sum(lo, hi int) (wire.SetSum, error) {
 	return v.memView.Sum(lo, hi)
 }
 
-// crowded is a frame that makes much work: so many ranges, each with parts of two
-// blocks of keys, and all different.
-func crowded(n, ranges int) (in wire.Ranges) {
-	for i := range ranges {
-		end := wire.Bound{Time: key((n*i/ranges+4)/4*4+4).Time + 7}
-		in = append(in, wire.Range{End: end, Mode: wire.RangeFingerprint})
-	}
-	return in
-}
-
-// A frame of differences that one answer cannot split is answered in bounded
-// work all the same, and its newest ranges get further.
-func TestFullFramesMakeProgress(t *testing.T) {
-	const n = 200_000
-	v := viewOf(upTo(n), chat.OrderKey{})
-	in := crowded(n, wire.MaxRanges/4)
-	r := newReader(v, salt())
-	out := r.answer(in, 1)
-	t.Logf("%d ranges: %d keys read and hashed, %d ranges", len(in), r.work, len(out))
-	if r.work > frameWork+sumCost*splitInto*4 {
-		t.Errorf("%d keys read and hashed", r.work)
-	}
-	if r.work < frameWork {
-		t.Error("the frame is not full: the test says nothing")
-	}
-	parts := newReader(v, salt()).parts(out)
-	if oldest := parts[len(parts)-1]; oldest.lo != 0 || oldest.mode != wire.RangeFingerprint {
-		t.Errorf("the oldest are forgotten: %+v", oldest)
-	}
-	// The caller's side of the same, from an answer that has everything differ.
+// What was pruned since the question is not fetched again.
+func TestItemsBelowTheFloor(t *testing.T) {
+	keys := upTo(30)
+	r := newReader(viewOf(keys[:20], keys[10]), salt())
 	var d difference
-	r = newReader(v, salt())
-	if err := r.resolve(in, &d); err != nil || r.work > 2*frameWork {
-		t.Errorf("%d keys read and hashed, %v", r.work, err)
+	if err := r.resolve(wire.Ranges{{Mode: wire.RangeItems, Items: keys[5:25]}}, &d); err != nil {
+		t.Fatal(err)
 	}
-	for len(d.open) > 0 {
-		before := len(d.open)
-		r := newReader(v, salt())
-		f := r.question(&d)
-		if len(d.open) == before || r.work > frameWork+sumCost*splitInto*4 || len(f) > wire.MaxRanges {
-			t.Fatalf("%d of %d ranges are left, %d keys read and hashed", len(d.open), before, r.work)
-		}
+	d.tidy()
+	slices.Reverse(d.need)
+	if !slices.Equal(d.need, keys[20:25]) || len(d.lacks) != 0 {
+		t.Errorf("need %d, lacking %d; want 5 and none", len(d.need), len(d.lacks))
 	}
-}
-
-// However many ranges differ, few are remembered, and none is forgotten.
-func TestOpenRangesAreBounded(t *testing.T) {
-	var d difference
-	for i := range 3 * maxOpen {
-		d.reopen(span{wire.Bound{Time: chat.Time(2*i + 1)}, wire.Bound{Time: chat.Time(2*i + 2)}})
-	}
-	d.reopen(span{wire.Bound{Time: 6 * maxOpen}, wire.Bound{}})
-	d.sort()
-	if len(d.open) != maxOpen {
-		t.Errorf("%d ranges remembered", len(d.open))
-	}
-	if !d.open[0].end.IsEnd() || d.open[len(d.open)-1].start.Time != 1 {
-		t.Errorf("from %+v to %+v", d.open[0], d.open[len(d.open)-1])
-	}
-}
-
-// Whatever is asked, the answer fits into a frame, covers what was asked, and
-// costs bounded work.
-func FuzzAnswer(f *testing.F) {
-	none := chat.OrderKey{}
-	views := []*memView{viewOf(upTo(3000), none), viewOf(upTo(3000), key(1000)), viewOf(nil, none)}
-	add := func(in wire.Ranges) {
-		b, err := wire.AppendCatchup(nil, in)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	add(nil)
-	add(newReader(views[0], salt()).opening())
-	add(newReader(views[1], salt()).opening())
-	add(newReader(viewOf(upTo(2000), none), salt()).opening())
-	add(newReader(views[0], salt()).answer(wire.Ranges{{Mode: wire.RangeItems}}, 1))
-	add(crowded(3000, 700))
-	add(crowded(3000, 100))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		frame, err := wire.NewReader(bytes.NewReader(b)).Catchup()
-		if err != nil {
-			return
-		}
-		in, ok := frame.(wire.Ranges)
-		if !ok {
-			return
-		}
-		check := func(out wire.Ranges) {
-			b, err := wire.AppendCatchup(nil, out)
-			if err != nil {
-				t.Fatalf("a frame that cannot be sent: %v", err)
-			}
-			if _, err := wire.NewReader(bytes.NewReader(b)).Catchup(); err != nil {
-				t.Fatalf("a frame that cannot be read: %v", err)
-			}
-		}
-		for _, v := range views {
-			r := newReader(v, salt())
-			check(r.answer(in, len(in)%3))
-			var d difference
-			if r.resolve(in, &d) == nil {
-				for rounds := 0; len(d.open) > 0; rounds++ {
-					if rounds > wire.MaxRanges {
-						t.Fatal("questions without end")
-					}
-					check(newReader(v, salt()).question(&d))
-				}
-			}
-			if len(d.need) > wire.MaxItems {
-				t.Fatalf("%d segments needed after one frame", len(d.need))
-			}
-			if r.err != nil {
-				t.Fatal(r.err)
-			}
-		}
-	})
 }

@@ -236,32 +236,34 @@ func (c *caller) nextRanges() (f wire.Ranges, err error) {
 // nextOrder takes the newest of what is needed that no other run has asked for,
 // or whichever it is; nil if there is none.
 func (c *caller) nextOrder(whichever bool) (*order, error) {
-	o := &order{conv: c.open.Conversation, listed: !c.byID}
-	var taken []chat.OrderKey
-	if c.byID {
-		whichever = true
-	} else {
-		c.diff.tidy(c.svc.cfg.Log, c.open.Conversation)
-	}
-	taken, c.diff.need = c.svc.claims.take(o, c.diff.need, int(c.window), whichever)
-	if len(taken) == 0 {
-		return nil, nil //nolint:nilnil // no order is an answer here
-	}
-	for _, k := range taken {
-		o.want = append(o.want, k.ID)
-	}
-	c.orders = append(c.orders, o)
-	o.places = make(map[chat.SegmentID]chat.OrderKey, len(taken))
-	for _, k := range taken {
-		if _, twice := o.places[k.ID]; twice {
-			return nil, fmt.Errorf("%w: segment %s in two places", ErrLied, k.ID)
+	for {
+		o := &order{conv: c.open.Conversation, listed: !c.byID, places: make(map[chat.SegmentID]chat.OrderKey)}
+		var taken []chat.OrderKey
+		taken, c.diff.need = c.svc.claims.take(o, c.diff.need, int(c.window), whichever || c.byID)
+		if len(taken) == 0 {
+			return nil, nil //nolint:nilnil // no order is an answer here
 		}
-		o.places[k.ID] = k
-		if c.byID {
-			o.places[k.ID] = chat.OrderKey{}
+		for _, k := range taken {
+			_, twice := o.places[k.ID]
+			switch {
+			case twice:
+				c.svc.claims.release(o)
+				return nil, fmt.Errorf("%w: segment %s in two places", ErrLied, k.ID)
+			case c.byID:
+				o.places[k.ID] = chat.OrderKey{}
+			case c.svc.cfg.Log.Has(o.conv, k.ID):
+				continue // it came another way meanwhile, or is pruned
+			default:
+				o.places[k.ID] = k
+			}
+			o.want = append(o.want, k.ID)
 		}
+		if len(o.want) > 0 {
+			c.orders = append(c.orders, o)
+			return o, nil
+		}
+		c.svc.claims.release(o)
 	}
-	return o, nil
 }
 
 // hearRanges is its second half.
@@ -277,7 +279,7 @@ func (c *caller) hearRanges() error {
 	if err := c.look(func(r *reader) error { return judge(r.resolve(in, &c.diff)) }); err != nil {
 		return err
 	}
-	c.diff.tidy(c.svc.cfg.Log, c.open.Conversation)
+	c.diff.tidy()
 	return nil
 }
 
