@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -25,8 +26,12 @@ const (
 	// idleSettle is how long a node is left alone before it is looked at, and
 	// idleFor how long it is looked at.
 	idleSettle, idleFor = 30 * time.Second, time.Minute
+	// storedRoom is the room of the history, and idleMessages what was said there.
+	storedRoom   = chat.RoomName("stored")
+	idleMessages = 100_000
 	// idleChild tells a process of this test binary that it is the idle node:
-	// the number of rooms and the seed's address.
+	// the number of rooms, the seed's address, and the path of the history, or
+	// nothing.
 	idleChild = "P2PCHAT_BENCH_IDLE"
 )
 
@@ -39,7 +44,9 @@ type idle struct {
 }
 
 // BenchmarkIdle measures a node that has a process of its own, a seed, and
-// nothing to do; then one that is in 20 rooms with another member each.
+// nothing to do; then one that is in 20 rooms with another member each; then one
+// in a single such room, and one with a history on disk in which that room has
+// 100,000 messages, which the member has too.
 func BenchmarkIdle(b *testing.B) {
 	for b.Loop() {
 		seed := infoOf(b, startNode(b, nil, node.Config{Seed: true}))
@@ -49,7 +56,9 @@ func BenchmarkIdle(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		none, many := idleProcess(b, 0, seed), idleProcess(b, idleRooms, seed)
+		none, many := idleProcess(b, 0, "", seed), idleProcess(b, idleRooms, "", seed)
+		one := idleProcess(b, 1, "", seed)
+		stored := idleProcess(b, 1, remembered(b, seed), seed)
 		b.ReportMetric(mib(none.RSS), "RSS-MiB")
 		b.ReportMetric(mib(int64(none.Heap)), "heap-MiB")
 		b.ReportMetric(float64(none.Goroutines), "goroutines")
@@ -58,6 +67,10 @@ func BenchmarkIdle(b *testing.B) {
 		b.ReportMetric(float64(int64(many.Heap)-int64(none.Heap))/(1<<20), "20rooms-heap-MiB")
 		b.ReportMetric(float64(many.Goroutines-none.Goroutines), "20rooms-goroutines")
 		b.ReportMetric(ms(many.CPU-none.CPU), "20rooms-CPU-ms/min")
+		b.ReportMetric(mib(stored.RSS-one.RSS), "history-RSS-MiB")
+		b.ReportMetric(float64(int64(stored.Heap)-int64(one.Heap))/(1<<20), "history-heap-MiB")
+		b.ReportMetric(float64(stored.Goroutines-one.Goroutines), "history-goroutines")
+		b.ReportMetric(ms(stored.CPU-one.CPU), "history-CPU-ms/min")
 	}
 }
 
@@ -65,12 +78,33 @@ func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
 func roomNumber(i int) chat.RoomName { return chat.RoomName(fmt.Sprint("idle", i)) }
 
-// idleProcess runs an idle node in a process of its own.
-func idleProcess(b *testing.B, rooms int, seed peer.AddrInfo) (out idle) {
+// remembered makes two equal histories: one for a member that runs here, the
+// other for the idle node. It returns the path of the latter.
+func remembered(b *testing.B, seed peer.AddrInfo) string {
+	b.Helper()
+	segs, key := talk(b, storedRoom, idleMessages), newKey(b)
+	log := openLog(b, filepath.Join(b.TempDir(), "history.db"), key)
+	store(b, log, segs)
+	path := filepath.Join(b.TempDir(), "history.db")
+	other := openLog(b, path, newKey(b))
+	store(b, other, segs)
+	if err := other.Close(); err != nil {
+		b.Fatal(err)
+	}
+	member := startNode(b, nil, node.Config{Key: key, Seeds: []peer.AddrInfo{seed}, History: log})
+	if err := member.Join(b.Context(), storedRoom); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+// idleProcess runs an idle node in a process of its own, with the history at a
+// path, if there is one.
+func idleProcess(b *testing.B, rooms int, history string, seed peer.AddrInfo) (out idle) {
 	b.Helper()
 	addr := seed.Addrs[0].String() + "/p2p/" + seed.ID.String()
 	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestIdleNode$", "-test.v")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", idleChild, rooms, addr))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s %s", idleChild, rooms, addr, history))
 	raw, err := cmd.Output()
 	if err != nil {
 		b.Fatalf("idle node: %v\n%s", err, raw)
@@ -87,28 +121,40 @@ func idleProcess(b *testing.B, rooms int, seed peer.AddrInfo) (out idle) {
 // TestIdleNode is the process that idleProcess starts; otherwise there is
 // nothing to test.
 func TestIdleNode(t *testing.T) {
-	rooms, addr, ok := strings.Cut(os.Getenv(idleChild), " ")
-	if !ok {
+	job := strings.SplitN(os.Getenv(idleChild), " ", 3)
+	if len(job) != 3 {
 		return
 	}
-	n, err := strconv.Atoi(rooms)
+	n, err := strconv.Atoi(job[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed, err := peer.AddrInfoFromString(addr)
+	seed, err := peer.AddrInfoFromString(job[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startNode(t, nil, node.Config{Seeds: []peer.AddrInfo{*seed}})
+	cfg := node.Config{Key: newKey(t), Seeds: []peer.AddrInfo{*seed}}
+	var rooms []chat.RoomName
 	for i := range n {
-		if err := p.Join(t.Context(), roomNumber(i)); err != nil {
+		rooms = append(rooms, roomNumber(i))
+	}
+	if path := job[2]; path != "" {
+		db := openLog(t, path, cfg.Key)
+		if db.Len(chat.InRoom(storedRoom).ID(chat.PeerID{})) != idleMessages {
+			t.Fatal("the history is not there")
+		}
+		cfg.History, rooms = db, []chat.RoomName{storedRoom}
+	}
+	p := startNode(t, nil, cfg)
+	for _, room := range rooms {
+		if err := p.Join(t.Context(), room); err != nil {
 			t.Fatal(err)
 		}
 	}
 	time.Sleep(idleSettle)
-	for i := range n { // or the figures are of a node that is alone
-		if m, err := p.Members(t.Context(), chat.InRoom(roomNumber(i))); err != nil || len(m) == 0 {
-			t.Fatalf("room %d: %d members, %v", i, len(m), err)
+	for _, room := range rooms { // or the figures are of a node that is alone
+		if m, err := p.Members(t.Context(), chat.InRoom(room)); err != nil || len(m) == 0 {
+			t.Fatalf("room %s: %d members, %v", room, len(m), err)
 		}
 	}
 	used := cpu()

@@ -138,6 +138,7 @@ const (
 	NoticeFailed      NoticeCode = "failed"      // messages were not accepted
 	NoticeStored      NoticeCode = "stored"      // messages can be stored again
 	NoticeEarlier     NoticeCode = "earlier"     // there is more in the history than is shown
+	NoticeFork        NoticeCode = "fork"        // two different messages have one number
 	NoticeMissed      NoticeCode = "missed"      // a slow face lost events
 	NoticeRequest     NoticeCode = "request"     // somebody unknown wrote
 )

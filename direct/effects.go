@@ -33,6 +33,8 @@ type (
 	evWritten struct{ ids []chat.SegmentID }
 	// evAcked: the peer has these.
 	evAcked struct{ ids []chat.SegmentID }
+	// evDropped: this node does not want to send a segment any more.
+	evDropped struct{ id chat.SegmentID }
 	// evRead: a person was shown everything up to this.
 	evRead struct{ id chat.SegmentID }
 	// evGoodbye: the peer ended the talk.
@@ -53,6 +55,7 @@ func (evUnlinked) event()  {}
 func (evFailed) event()    {}
 func (evWritten) event()   {}
 func (evAcked) event()     {}
+func (evDropped) event()   {}
 func (evRead) event()      {}
 func (evGoodbye) event()   {}
 func (evRefused) event()   {}

@@ -1,7 +1,6 @@
 package direct
 
 import (
-	"slices"
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -86,6 +85,8 @@ func (o *outbox) handle(now time.Time, ev event) []effect {
 		return o.written(ev.ids)
 	case evAcked:
 		return o.acked(ev.ids)
+	case evDropped:
+		return o.drop(ev.id)
 	case evRead:
 		return o.read(ev.id)
 	case evGoodbye:
@@ -227,12 +228,7 @@ func (o *outbox) acked(ids []chat.SegmentID) (do []effect) {
 		if !e.sent { // the answer overtook the news that it was written
 			do = append(do, doReport{SegmentSent{o.peer, id}})
 		}
-		delete(o.byID, id)
-		i := slices.Index(o.queue, e) // near the front: at most MaxInFlight are out
-		o.queue = slices.Delete(o.queue, i, i+1)
-		if i < o.next {
-			o.next--
-		}
+		o.remove(e)
 		o.attempt = 0
 		do = append(do, doReport{SegmentDelivered{o.peer, id}})
 	}

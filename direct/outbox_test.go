@@ -314,6 +314,56 @@ var transcripts = map[string]string{
 		  > send a
 		1s queue b
 		  > send b`,
+	"what is dropped before it was sent is not sent": `
+		0s queue a b
+		  > connect
+		0s drop a
+		0s drop unknown
+		1s link
+		  > cancel
+		  > report connected by us
+		  > send b`,
+	"with nothing left to send there is no reason to connect": `
+		0s queue a
+		  > connect
+		1s drop a
+		  > cancel
+		2s queue b
+		  > connect
+		3s fail
+		  > report trying again after 1 at 4s
+		  > wake 4s
+		3s drop b
+		4s timer
+		5s open
+		  > connect
+		6s queue c
+		6s drop c`,
+	"what is dropped on its way may be acknowledged all the same": `
+		0s queue a b
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		  > send a b
+		1s drop a
+		1s ack a
+		1s unlink
+		  > report disconnected
+		  > wake 2s
+		2s link
+		  > report connected by us
+		  > send b`,
+	"a goodbye does not wait for what is dropped": `
+		0s queue a
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		  > send a
+		1s goodbye
+		1s drop a
+		  > report goodbye`,
 	"a read mark says that it is stored, too; older ones are told as they are": `
 		0s queue a b
 		  > connect
@@ -598,6 +648,8 @@ func scripted(t *testing.T, verb string, args []string) []event {
 		return []event{evWritten{ids(args)}}
 	case "ack":
 		return []event{evAcked{ids(args)}}
+	case "drop":
+		return []event{evDropped{named(args[0]).ID}}
 	case "read":
 		return []event{evRead{named(args[0]).ID}}
 	case "goodbye":

@@ -128,9 +128,10 @@ func checkHeads(c *conn, s *state, named, complete map[chat.SegmentID]bool, wron
 	}
 	// Who is incomplete waits for somebody who is missing or incomplete, and
 	// for as many as was counted.
-	n, err := c.number(`SELECT count(*) FROM incomplete i WHERE i.c = ? AND i.waits <>
-		(SELECT count(*) FROM wait t WHERE t.c = i.c AND t.n = i.n AND t.done = 0
-		 AND (t.p IN (SELECT n FROM incomplete) OR -t.p IN (SELECT g FROM gap WHERE given = 0)))`, s.c)
+	n, err := c.number(`SELECT count(*) FROM incomplete i LEFT JOIN
+		(SELECT n, count(*) AS waits FROM wait t WHERE t.c = ? AND t.done = 0
+		 AND (EXISTS (SELECT 1 FROM incomplete p WHERE p.n = t.p) OR EXISTS (SELECT 1 FROM gap g WHERE g.g = -t.p AND g.given = 0))
+		 GROUP BY n) w ON w.n = i.n WHERE i.c = ? AND i.waits <> ifnull(w.waits, 0)`, s.c, s.c)
 	if err == nil && n > 0 {
 		err = wrong("%d segments wait for the wrong number of others", n)
 	}

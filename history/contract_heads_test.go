@@ -197,6 +197,21 @@ func testGiveUp(t *testing.T, open func(testing.TB, Config) log) {
 		want(t, "heads", l.Heads(c), idsOf(seg(99), waits, child)[1:])
 	}
 
+	// What was given up comes without its parents, and then the one that names
+	// it waits for nothing else any more.
+	l = open(t, Config{})
+	lost = seg(2, seg(1))
+	waits = seg(4, lost, seg(3))
+	put(t, l, waits, seg(9, seg(8)))
+	if err := l.GiveUp(ctx, c, lost.ID); err != nil {
+		t.Fatal(err)
+	}
+	put(t, l, lost)
+	put(t, l, seg(3))
+	want(t, "heads", l.Heads(c), idsOf(waits))
+	put(t, l, seg(1))
+	want(t, "heads", l.Heads(c), idsOf(waits))
+
 	// What was given up has a child that is not complete: then it is a head as
 	// long as that is so.
 	l = open(t, Config{})

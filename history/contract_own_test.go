@@ -163,4 +163,18 @@ func testUnseen(t *testing.T, open func(testing.TB, Config) log) {
 	look("one came", 9, all[101:102], 1)
 	put(t, l, all[101])
 	look("one came twice", 9, all[101:102], 1)
+
+	// The last to come is pruned; what comes then is new all the same.
+	retain(t, l, conv("old"), Retention{MaxBytes: 1})
+	put(t, l, someone(2).say(conv("old"), 1), someone(2).say(conv("old"), 2))
+	prune(t, l, at(0))
+	l.MarkSeen(c)
+	if d, ok := l.(*DB); ok { // from another process
+		other := openDB(t, d.path, Config{})
+		put(t, other, all[102])
+		d.Changed(ctx)
+	} else {
+		put(t, l, all[102])
+	}
+	look("one came after others were pruned", 9, all[102:103], 1)
 }

@@ -13,10 +13,11 @@ import (
 // checkView compares a view with the places it should have.
 func checkView(t testing.TB, v *View, keys []chat.OrderKey, rng *rand.Rand) {
 	t.Helper()
+	defer v.Close() // also if something is wrong: the log's Close waits for it
 	if v.Len() != len(keys) {
 		t.Fatalf("%d places, want %d", v.Len(), len(keys))
 	}
-	for range 20 {
+	for range 6 {
 		lo := rng.IntN(len(keys) + 1)
 		hi := lo + rng.IntN(len(keys)-lo+1)
 		got, err := v.Keys(lo, hi)
@@ -29,7 +30,7 @@ func checkView(t testing.TB, v *View, keys []chat.OrderKey, rng *rand.Rand) {
 			t.Fatalf("the sum of %d to %d is wrong; %v", lo, hi, err)
 		}
 	}
-	for range 20 {
+	for range 6 {
 		i := rng.IntN(len(keys))
 		k := keys[i]
 		after := slices.IndexFunc(keys[i:], func(o chat.OrderKey) bool { return o.Time > k.Time })
@@ -79,7 +80,7 @@ func keysOf(segs []*chat.Segment) (keys []chat.OrderKey) {
 func testViews(t *testing.T, open func(testing.TB, Config) log) {
 	c := conv("lobby")
 	var all []*chat.Segment
-	for i := range 2600 {
+	for i := range 1300 {
 		s := seg(i + 1)
 		if i%5 == 0 { // some share a time
 			s = someone(2).say(c, max(i, 1))
@@ -92,16 +93,16 @@ func testViews(t *testing.T, open func(testing.TB, Config) log) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	rng.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
 	var batches []*chat.Segment // from new to old, but each batch ascending
-	for end := len(all); end > 0; end -= 130 {
-		batches = append(batches, all[end-130:end]...)
+	for end := len(all); end > 0; end -= 65 {
+		batches = append(batches, all[end-65:end]...)
 	}
 	for name, order := range map[string][]*chat.Segment{"sorted": all, "backwards": backwards, "mixed": mixed, "in batches": batches} {
 		t.Run(name, func(t *testing.T) {
 			l := open(t, Config{})
-			for i := 0; i < len(order); i += 130 {
-				put(t, l, order[i:i+130]...)
-				if i%1300 == 0 {
-					checkView(t, must[*View](t)(l.View(c)), keysOf(order[:i+130]), rng)
+			for i := 0; i < len(order); i += 65 {
+				put(t, l, order[i:i+65]...)
+				if i%650 == 0 {
+					checkView(t, must[*View](t)(l.View(c)), keysOf(order[:i+65]), rng)
 				}
 			}
 			checkView(t, must[*View](t)(l.View(c)), keysOf(all), rng)

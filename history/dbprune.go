@@ -72,8 +72,18 @@ func (d *DB) Prune(ctx context.Context, now time.Time) (total int, err error) {
 	return total, nil
 }
 
-// prune deletes at most pruneStep segments of a conversation.
+// prune deletes at most pruneStep segments of a conversation. It notes up to
+// where segments were numbered, so that no number is given twice: what MarkSeen
+// says goes by them.
 func (w *writer) prune(conv chat.ConversationID, now time.Time) (n int, err error) {
+	if n, err = w.pruneSome(conv, now); err != nil || n == 0 {
+		return n, err
+	}
+	_, err = w.c.exec("INSERT OR REPLACE INTO meta(k, v) VALUES('last', ?)", w.nextN-1)
+	return n, err
+}
+
+func (w *writer) pruneSome(conv chat.ConversationID, now time.Time) (n int, err error) {
 	s, err := w.state(conv, false)
 	if err != nil || s == nil {
 		return 0, err

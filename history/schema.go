@@ -18,8 +18,9 @@ const applicationID = 0x70327063
 //   - Times (chat.Time) stand as dbTime writes them, so that they sort.
 //   - id8 is the first 8 bytes of an ID as a number (see head8). It finds rows;
 //     whether a row is the right one, its whole ID says.
-//   - segment.n is the order of arrival. It only ever rises. Segments are never
-//     changed once written, but pruned.
+//   - segment.n is the order of arrival. It only ever rises: where the last ones
+//     were pruned, meta has the highest ('last'). Segments are never changed once
+//     written, but pruned.
 //   - segment.body is the envelope as pack makes it shorter; unpack needs the
 //     author's key for it. The segment's ID stands in place, which is the order
 //     of a conversation and all that reconciliation reads.
@@ -31,7 +32,8 @@ const applicationID = 0x70327063
 //     and those which were given up while segments name them (given = 1).
 //   - wait has, for each incomplete segment, a row for each parent that is
 //     itself incomplete (its n), a head (its n, done = 1), missing (minus its g)
-//     or given up (minus its g, done = 1). Rows with done = 1 are not waited for.
+//     or given up (minus its g, done = 1; its n when it has come after all). Rows
+//     with done = 1 are not waited for; they tell what is named, and so no head.
 //   - head has the complete segments that no complete one names as a parent.
 //   - gone are the IDs of the last maxPruned segments that were pruned.
 //   - block cuts a conversation's order into runs of consecutive places; time and

@@ -54,15 +54,18 @@ type conversation struct {
 	work   chan func()
 	kept   keptSet
 	lost   atomic.Bool
+	// changed is set when another process wrote into the log.
+	changed atomic.Bool
 	// watched is set once our user opened the conversation; others may.
-	watched atomic.Bool
-	wrote   atomic.Bool     // we ever said something here
-	asked   atomic.Int64    // the bytes of what a stranger said in this run
-	ctx     context.Context // ends with stop
-	cancel  context.CancelFunc
-	done    chan struct{}
-	runs    sync.WaitGroup // catch-up runs and commits
-	stopped sync.Once
+	watched  atomic.Bool
+	wrote    atomic.Bool  // we ever said something here
+	asked    atomic.Int64 // the bytes of what a stranger said in this run
+	withheld withheld
+	ctx      context.Context // ends with stop
+	cancel   context.CancelFunc
+	done     chan struct{}
+	runs     sync.WaitGroup // catch-up runs and commits
+	stopped  sync.Once
 
 	// owned by loop:
 	link      link
@@ -77,6 +80,10 @@ type conversation struct {
 	read      chat.SegmentID  // of recent, the last that a person has read
 	recent    []*chat.Segment // the last the other of a private talk said
 	gap       bool            // what is shown next follows something that is missing
+	ours      storedSet       // so that imported messages are told apart
+	imports   bool            // another process wrote, and that is not shown yet
+	forks     int             // how many were told
+	forksDue  bool            // there may be more
 	unmarked  bool            // more was stored than the log knows to be shown
 	skew      skew
 	unsent    []*chat.Segment
@@ -119,6 +126,7 @@ func newConversation(n *Node, conv chat.Conversation) *conversation {
 	if conv.IsDirect() { // whoever opens it, it is open to the other as long as we run
 		c.joined = n.started
 	}
+	c.withheld.ready = make(chan struct{})
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.intake = newIntake(func(s chat.SegmentID) bool { return n.log.Has(id, s) })
 	c.syncer = newSyncer()
@@ -291,6 +299,8 @@ func (c *conversation) tick() {
 	}
 	c.tell()
 	c.keepStates()
+	c.heed()
+	c.tellForks()
 	c.seen()
 }
 

@@ -12,10 +12,17 @@ import (
 // oldest and is told so; the node never waits for a screen.
 const maxUnread = 1 << 18
 
+// maxEarly is how many messages are kept for the first who subscribe.
+const maxEarly = 4096
+
 // feed hands each event to every subscription, in one order for all.
 type feed struct {
 	mu   sync.Mutex
 	subs map[*Subscription]struct{}
+	// early are the messages that came before our user opened anything, for those
+	// who subscribe until then. begun is set from then on.
+	early []chat.Event
+	begun bool
 }
 
 // A Subscription is one reader's place in the node's events.
@@ -31,11 +38,10 @@ type Subscription struct {
 // subscribe begins a subscription with some events of its own.
 func (f *feed) subscribe(first ...chat.Event) *Subscription {
 	s := &Subscription{feed: f, wake: make(chan struct{}, 1)}
-	if len(first) > 0 {
-		s.push(first)
-	}
+	s.push(first)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	s.push(f.early)
 	if f.subs == nil {
 		f.subs = make(map[*Subscription]struct{})
 	}
@@ -52,9 +58,30 @@ func (f *feed) publish(evs ...chat.Event) {
 	for s := range f.subs {
 		s.push(evs)
 	}
+	if f.begun {
+		return
+	}
+	for _, ev := range evs {
+		if m, ok := ev.(chat.Message); ok {
+			f.early = append(f.early, m)
+		}
+	}
+	if len(f.early) > maxEarly { // nobody comes to read them
+		f.early = nil
+	}
+}
+
+// begin ends the time of early events: the faces are there.
+func (f *feed) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.begun, f.early = true, nil
 }
 
 func (s *Subscription) push(evs []chat.Event) {
+	if len(evs) == 0 {
+		return
+	}
 	s.mu.Lock()
 	s.queue = append(s.queue, evs...)
 	if over := len(s.queue) - maxUnread; over > 0 {

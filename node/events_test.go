@@ -125,3 +125,34 @@ func TestNextWaits(t *testing.T) {
 		}
 	})
 }
+
+// TestEarlyMessagesAreNotLost: what came between a node's start and its first
+// face is shown to all who subscribe before anything is opened, and to nobody
+// later.
+func TestEarlyMessagesAreNotLost(t *testing.T) {
+	var f feed
+	m := chat.Message{Nick: draft(t, "", "early").Body.Text}
+	f.publish(m, chat.Ready{})
+	for range 2 {
+		s := f.subscribe(chat.Ready{})
+		evs, err := s.Next(t.Context())
+		if err != nil || len(evs) != 2 {
+			t.Fatalf("%v, %v", evs, err)
+		}
+		if got, ok := evs[1].(chat.Message); !ok || got.Nick != m.Nick {
+			t.Errorf("got %v", evs)
+		}
+	}
+	f.begin()
+	f.publish(m)
+	if evs, _ := f.subscribe(chat.Ready{}).Next(t.Context()); len(evs) != 1 {
+		t.Errorf("later: %v", evs)
+	}
+	var crowded feed
+	for range 2 * maxEarly {
+		crowded.publish(m)
+	}
+	if len(crowded.early) > maxEarly {
+		t.Errorf("%d events are kept for nobody", len(crowded.early))
+	}
+}

@@ -39,6 +39,7 @@ type ownSegment struct {
 	reached int
 	heldBy  int
 	reason  string
+	dropped bool // taken out of the outbox, so that holding what follows proves nothing
 }
 
 func newLedger() *ledger {
@@ -108,7 +109,7 @@ func (l *ledger) held(p chat.PeerID, ordinal uint64) {
 	}
 	l.holds[p] = ordinal
 	for i := len(l.own) - 1; i >= 0 && l.own[i].ordinal > old; i-- {
-		if o := l.own[i]; o.ordinal <= ordinal {
+		if o := l.own[i]; o.ordinal <= ordinal && !o.dropped {
 			o.heldBy++
 			o.reached = max(o.reached, o.heldBy)
 			if o.reason = ""; o.state != chat.Read {
@@ -128,7 +129,7 @@ func (l *ledger) read(p chat.PeerID, upTo chat.SegmentID) {
 	}
 	l.held(p, last.ordinal)
 	for i := len(l.own) - 1; i >= 0; i-- {
-		if o := l.own[i]; o.ordinal <= last.ordinal {
+		if o := l.own[i]; o.ordinal <= last.ordinal && !o.dropped {
 			if o.state == chat.Read {
 				return
 			}
@@ -164,6 +165,14 @@ func (l *ledger) fail(reason string) {
 	}
 }
 
+// drop notes that one segment will not go out, unless somebody holds it.
+func (l *ledger) drop(id chat.SegmentID, reason string) {
+	if o := l.find(id); o != nil && o.heldBy == 0 && o.state != chat.Failed {
+		o.state, o.reason, o.dropped = chat.Failed, reason, true
+		l.dirty[o.ordinal] = o
+	}
+}
+
 // find looks from the newest, where the answer nearly always is.
 func (l *ledger) find(id chat.SegmentID) *ownSegment {
 	for i := len(l.own) - 1; i >= 0; i-- {
@@ -185,8 +194,12 @@ func (l *ledger) unheld() (messages int) {
 // waiting reports whether anything of this run may still be handed over: what
 // nobody holds and has not failed.
 func (l *ledger) waiting() bool {
-	n := len(l.own)
-	return l.last > l.begin && n > 0 && l.own[n-1].heldBy == 0 && l.own[n-1].state != chat.Failed
+	for i := len(l.own) - 1; i >= 0 && l.own[i].heldBy == 0 && l.own[i].ordinal > l.begin; i-- {
+		if l.own[i].state != chat.Failed {
+			return true
+		}
+	}
+	return false
 }
 
 // landed reports whether at least want peers hold our segment of this ordinal.

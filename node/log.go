@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 
-	"github.com/p2pchat/p2pchat/catchup"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/history"
 )
@@ -23,6 +22,9 @@ type Log interface {
 	LastOf(ctx context.Context, conv chat.ConversationID, author chat.PeerID) (*chat.Segment, error)
 	Name(ctx context.Context, conv chat.Conversation) error
 	SetState(ctx context.Context, conv chat.ConversationID, state chat.DeliveryState, reason string, ids ...chat.SegmentID) error
+	After(ctx context.Context, conv chat.ConversationID, key chat.OrderKey, limit int) ([]*chat.Segment, error)
+	GiveUp(ctx context.Context, conv chat.ConversationID, ids ...chat.SegmentID) error
+	Forks(conv chat.ConversationID) []history.Fork
 	Unsettled(ctx context.Context, conv chat.ConversationID) ([]history.Own, error)
 	MarkSeen(conv chat.ConversationID)
 	Unseen(ctx context.Context, conv chat.ConversationID, limit int) (segs []*chat.Segment, n int, err error)
@@ -42,13 +44,4 @@ func (l syncLog) Has(conv chat.ConversationID, id chat.SegmentID) bool {
 	}
 	c := l.node.find(conv)
 	return c != nil && c.kept.has(id)
-}
-
-// View implements catchup.Log.
-func (l syncLog) View(conv chat.ConversationID) (catchup.View, error) {
-	v, err := l.Log.View(conv)
-	if err != nil {
-		return nil, err
-	}
-	return v, nil
 }

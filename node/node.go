@@ -70,6 +70,9 @@ type Config struct {
 	NoReadMarks bool
 	// ContactName is the user's own name for a peer. If nil, there are none.
 	ContactName func(chat.PeerID) (chat.Text, bool)
+	// Nick is what a peer called itself in an earlier run. If nil, that is not
+	// known.
+	Nick func(chat.PeerID) (chat.Text, bool)
 	// Log receives debug records. If nil, they are dropped.
 	Log *slog.Logger
 	// NewHost builds the host; tests put one of a network in memory here. If
@@ -188,6 +191,9 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if _, err := n.open(chat.Presence()); err != nil {
 		return nil, fmt.Errorf("join the list of who is online: %w", err)
 	}
+	if log, shared := n.log.(sharedLog); shared && cfg.History != nil {
+		n.wg.Go(func() { n.watchLog(log) })
+	}
 	return n, nil
 }
 
@@ -262,13 +268,16 @@ func (n *Node) learn(p chat.PeerID, nick chat.Text) {
 // meet remembers the nick of somebody of whom we know none. Whoever wrote a line
 // and left may never be in a roster of ours: their last beacon names them.
 func (n *Node) meet(b *chat.Beacon) {
-	if b.Author != n.self && n.Name(b.Author).Empty() {
+	n.mu.Lock()
+	unknown := n.names[b.Author].Empty()
+	n.mu.Unlock()
+	if b.Author != n.self && unknown {
 		n.learn(b.Author, b.Nick)
 	}
 }
 
 // Name is how a peer is shown: the user's own name for it, else its nickname,
-// else nothing.
+// else the one it had in an earlier run, else nothing.
 func (n *Node) Name(p chat.PeerID) chat.Text {
 	if n.cfg.ContactName != nil {
 		if name, ok := n.cfg.ContactName(p); ok {
@@ -276,11 +285,15 @@ func (n *Node) Name(p chat.PeerID) chat.Text {
 		}
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
+	name := n.names[p]
 	if p == n.self {
-		return n.name
+		name = n.name
 	}
-	return n.names[p]
+	n.mu.Unlock()
+	if name.Empty() && p != n.self && n.cfg.Nick != nil {
+		name, _ = n.cfg.Nick(p)
+	}
+	return name
 }
 
 func (n *Node) memberEvent(conv chat.Conversation, m rooms.Member) chat.Member {

@@ -5,12 +5,14 @@ import (
 	"slices"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/history"
 )
 
 // restore takes up where the last run of this node ended: what nobody was known
 // to hold is followed and, where it must be, sent again; what came in but was
 // not shown is shown. The loop calls it before anything else.
 func (c *conversation) restore(ctx context.Context) {
+	defer close(c.withheld.ready)
 	if c.conv.IsPresence() {
 		return
 	}
@@ -37,6 +39,9 @@ func (c *conversation) restore(ctx context.Context) {
 	if err != nil {
 		fail("cannot read the messages not yet delivered", err)
 	}
+	for _, o := range own {
+		c.note(o.Segment, history.Standing{State: o.State, Reason: o.Reason})
+	}
 	for _, o := range own[:min(len(own), maxUnsent)] { // the rest is left to catch-up
 		if o.State == chat.Failed {
 			continue
@@ -51,6 +56,8 @@ func (c *conversation) restore(ctx context.Context) {
 		fail("cannot read the messages not yet shown", err)
 	}
 	c.unmarked = n > 0
+	c.forks = len(log.Forks(c.id)) // told when they were found
+	c.ours.add(unseen...)
 	c.backlog.skipped += n - len(unseen)
 	for _, s := range unseen {
 		if s.Author != c.node.self { // who wrote it knows it
@@ -64,6 +71,7 @@ func (c *conversation) restore(ctx context.Context) {
 // watch says that the user opened this conversation: from now on what is shown
 // counts as seen.
 func (c *conversation) watch() {
+	c.node.feed.begin()
 	if !c.watched.Swap(true) {
 		c.do(func() { c.unmarked = true })
 	}
@@ -72,8 +80,15 @@ func (c *conversation) watch() {
 // seen notes, when nothing is held back, that all in the log was shown. The loop
 // calls it, and stop when that has ended.
 func (c *conversation) seen() {
-	if c.watched.Load() && c.unmarked && len(c.intake.waiting)+len(c.backlog.segs)+len(c.store.arriving) == 0 && !c.store.busy {
-		c.unmarked = false
+	if !c.watched.Load() || !c.unmarked || !c.shownAll() {
+		return
+	}
+	if log, shared := c.node.log.(sharedLog); shared { // else what was just imported would count as shown
+		c.node.lookAtLog(log)
+		c.heed()
+	}
+	if !c.imports && c.shownAll() {
+		c.unmarked, c.ours = false, storedSet{}
 		c.node.log.MarkSeen(c.id)
 	}
 }

@@ -52,7 +52,7 @@ func (c *conversation) send(ctx context.Context) {
 		c.land(now)
 		c.ship(ctx, now)
 		switch {
-		case c.batch.empty() || c.store.sealing || len(c.unsent) >= maxUnsent:
+		case c.batch.empty() || c.store.sealing > 0 || len(c.unsent) >= maxUnsent:
 			return
 		case len(c.unsent) == 0: // the way is free
 		case c.batch.full() || now.Sub(c.batch.since) >= shareAfter:
@@ -74,7 +74,7 @@ func (c *conversation) seal(now time.Time) {
 		c.refuse(drafts, err)
 		return
 	}
-	c.store.sealing = true
+	c.store.sealing = len(drafts)
 	c.kept.add(seg.ID)
 	c.runs.Go(func() {
 		_, err := log.AppendOwn(c.ctx, seg)
@@ -84,7 +84,7 @@ func (c *conversation) seal(now time.Time) {
 
 // sealed goes on with a segment of ours that was stored, or was not.
 func (c *conversation) sealed(seg *chat.Segment, drafts []chat.Draft, err error) {
-	c.store.sealing = false
+	c.store.sealing = 0
 	c.kept.drop(seg.ID)
 	c.stored(err)
 	if err != nil {
@@ -92,6 +92,7 @@ func (c *conversation) sealed(seg *chat.Segment, drafts []chat.Draft, err error)
 		return
 	}
 	c.sealer.accepted(seg)
+	c.ours.add(seg)
 	c.wrote.Store(true)
 	c.ledger.add(seg, true)
 	c.headsMoved()
@@ -191,12 +192,12 @@ func (c *conversation) settle() {
 // settled reports whether somebody else holds all that was said, or what is
 // left has failed.
 func (c *conversation) settled() bool {
-	return len(c.drafts) == 0 && c.batch.empty() && !c.store.sealing && !c.ledger.waiting()
+	return len(c.drafts) == 0 && c.batch.empty() && c.store.sealing == 0 && !c.ledger.waiting()
 }
 
 // unsettled counts the messages that nobody else says to hold.
 func (c *conversation) unsettled() int {
-	n := len(c.drafts) + len(c.batch.drafts) + c.ledger.unheld()
+	n := len(c.drafts) + len(c.batch.drafts) + c.store.sealing + c.ledger.unheld()
 	if c.batch.next != nil {
 		n++
 	}

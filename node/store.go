@@ -38,7 +38,7 @@ type store struct {
 	bytes    int
 	waiters  []chan<- error // told of the next commit
 	busy     bool           // a commit of others' segments is under way
-	sealing  bool           // one of our own is
+	sealing  int            // how many of our own messages one is under way for
 	current  []chan<- error // told of the present commit
 	failed   time.Time      // when the log last failed; zero while it works
 }
@@ -137,6 +137,7 @@ func (c *conversation) committed(batch []arrival, added []*chat.Segment, err err
 		for _, s := range added {
 			fresh[s.ID] = true
 		}
+		c.ours.add(added...)
 		batch = slices.DeleteFunc(batch, func(a arrival) bool { return !fresh[a.seg.ID] })
 		c.take(batch)
 	} else {
@@ -201,7 +202,7 @@ func (c *conversation) take(batch []arrival) {
 			c.syncer.wantSoon(from, now)
 		}
 	}
-	c.unmarked = true
+	c.unmarked, c.forksDue = true, true
 	if c.backlog.shown && !c.conv.IsDirect() {
 		c.showBacklog(false)
 	}

@@ -18,8 +18,8 @@ const (
 	maxWanted = 8
 	// firstRuns is how many members a newcomer asks.
 	firstRuns = 3
-	// runTimeout bounds one run.
-	runTimeout = 30 * time.Second
+	// runTimeout bounds one run, which bounds itself, but for what is stored.
+	runTimeout = 3 * time.Minute
 	// headGrace is how long what only a beacon or a child names may still be on
 	// its way by gossip; up to twice that, so that not all ask at once.
 	headGrace = 150 * time.Millisecond
@@ -166,12 +166,24 @@ func (c *conversation) compared() {
 	}
 	c.backlog.shown = true // whatever comes now, and was said before, comes late
 	_, missing := c.node.log.Missing(c.id)
-	if missing == 0 {
+	switch {
+	case missing == 0:
 		c.syncer.without = 0
-	} else if c.syncer.without++; c.syncer.without < min(gapTries, max(1, len(c.link.connected()))) {
-		c.syncAny()
-		return
+		c.tellHistory()
+	case c.syncer.without >= min(gapTries, max(1, len(c.link.connected()))):
+		c.tellHistory()
+	default:
+		if c.syncer.without++; c.syncer.without < min(gapTries, max(1, len(c.link.connected()))) {
+			c.syncAny()
+		} else {
+			c.giveUpHorizon()
+		}
 	}
+}
+
+// tellHistory tells whether all is here, and how much is not, if that is news.
+func (c *conversation) tellHistory() {
+	_, missing := c.node.log.Missing(c.id)
 	if !c.syncer.told || missing != c.syncer.missing {
 		c.syncer.told, c.syncer.missing = true, missing
 		c.node.feed.publish(chat.History{Conversation: c.conv, Complete: missing == 0, Missing: missing})
@@ -249,11 +261,19 @@ func (c *conversation) sync(p chat.PeerID, ordinal uint64) {
 	c.log.Debug("caught up", "with", p, "fetched", res.Fetched, "pushed", res.Pushed, "rounds", res.Rounds, "err", err)
 	c.do(func() {
 		c.syncer.finished(p, time.Now(), err)
+		switch {
+		case res.Complete || res.Fetched == 0: // done, or of no use
+		case err == nil:
+			c.syncer.want(p) // one run is bounded: the next goes on
+		default:
+			c.syncAny() // so does one with somebody else
+		}
+		c.startSyncs()
 		if err == nil && res.Complete {
 			c.intake.tried(began)
 			c.showGaps(time.Now())
 		}
-		if len(c.syncer.running) == 0 {
+		if len(c.syncer.running) == 0 || err == nil && res.Complete {
 			c.showBacklog(true)
 		}
 		if err == nil && res.Complete {

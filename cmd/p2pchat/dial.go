@@ -53,13 +53,17 @@ func (p *program) dial(ctx context.Context, whom string, t *talkFlags, newKey bo
 		if err != nil {
 			return err
 		}
+		past, err := p.past(ctx, r, chat.With(id), t)
+		if err != nil {
+			return err
+		}
 		if err := r.Dial(ctx, id); err != nil {
 			return err
 		}
 		if !t.json {
 			p.say("dialling %s as %s", id, whoAmI(r))
 		}
-		return p.talk(ctx, r, events, chat.With(id), t, inviteTo(r, "dial "+r.Self().String()))
+		return p.talk(ctx, r, events, past, chat.With(id), t, inviteTo(r, "dial "+r.Self().String()))
 	})
 }
 

@@ -36,12 +36,16 @@ func (p *program) join(ctx context.Context, room chat.RoomName, t *talkFlags) er
 	return p.withNode(ctx, false, func(r *running) error {
 		events := r.Subscribe()
 		defer events.Close()
+		past, err := p.past(ctx, r, chat.InRoom(room), t)
+		if err != nil {
+			return err
+		}
 		if err := r.Join(ctx, room); err != nil {
 			return err
 		}
 		if !t.json {
 			p.say("in %s as %s", room, whoAmI(r))
 		}
-		return p.talk(ctx, r, events, chat.InRoom(room), t, inviteTo(r, "join "+shellWord(string(room))))
+		return p.talk(ctx, r, events, past, chat.InRoom(room), t, inviteTo(r, "join "+shellWord(string(room))))
 	})
 }

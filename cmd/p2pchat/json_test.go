@@ -77,7 +77,7 @@ func checkObject(kind, line string, mine, delivered map[string]bool) error {
 	case "message":
 		var o struct {
 			Type, Conversation, ID, Author, Nick, Time, Text, Kind string
-			Mine, Old, Gap                                         bool
+			Mine, Old, Gap, Request                                bool
 		}
 		if err := strict(line, &o, "type", "conversation", "id", "author", "nick", "time", "text", "mine"); err != nil {
 			return err

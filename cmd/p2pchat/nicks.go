@@ -14,18 +14,15 @@ const nicksEvery = 5 * time.Minute
 
 // withNicks runs f while the nicks that the node hears are kept in the folder,
 // so that the history shows them when their owners are gone.
-func withNicks(ctx context.Context, folder *identity.Folder, n *node.Node, f func() error) error {
-	nicks, err := folder.Nicks()
-	if err != nil {
-		return err
-	}
+// The user's own names for people, whom named reports, are kept elsewhere.
+func withNicks(ctx context.Context, nicks *identity.Nicks, n *node.Node, named func(chat.PeerID) (chat.Text, bool), f func() error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	events, done := n.Subscribe(), make(chan struct{})
 	go func() {
 		defer close(done)
-		keepNicks(ctx, events, nicks)
+		keepNicks(ctx, events, nicks, named)
 	}()
-	err = f()
+	err := f()
 	cancel()
 	<-done
 	events.Close()
@@ -34,8 +31,13 @@ func withNicks(ctx context.Context, folder *identity.Folder, n *node.Node, f fun
 }
 
 // keepNicks notes nicks until ctx ends.
-func keepNicks(ctx context.Context, events *node.Subscription, nicks *identity.Nicks) {
+func keepNicks(ctx context.Context, events *node.Subscription, nicks *identity.Nicks, named func(chat.PeerID) (chat.Text, bool)) {
 	saved := time.Now()
+	note := func(p chat.PeerID, nick chat.Text, now time.Time) {
+		if _, ok := named(p); !ok {
+			nicks.Note(p, nick, now)
+		}
+	}
 	for {
 		evs, err := events.Next(ctx)
 		now := time.Now()
@@ -43,10 +45,10 @@ func keepNicks(ctx context.Context, events *node.Subscription, nicks *identity.N
 			switch ev := ev.(type) {
 			case chat.Member:
 				if ev.Online {
-					nicks.Note(ev.Peer, ev.Nick, now)
+					note(ev.Peer, ev.Nick, now)
 				}
 			case chat.Message:
-				nicks.Note(ev.Author, ev.Nick, now)
+				note(ev.Author, ev.Nick, now)
 			}
 		}
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/pflag"
@@ -27,6 +29,8 @@ type commonFlags struct {
 	verbose bool
 	// noHistory keeps messages in memory only.
 	noHistory bool
+	// noReadMarks tells nobody what was read.
+	noReadMarks bool
 
 	set *pflag.FlagSet // which knows what was given at all
 }
@@ -39,6 +43,7 @@ func (f *commonFlags) add(set *pflag.FlagSet) {
 	set.StringVar(&f.data, "data", "", "data folder `DIR`, one for each identity (also P2PCHAT_DATA)")
 	set.BoolVar(&f.noMDNS, "no-mdns", false, "do not look for people on the local network")
 	set.BoolVar(&f.noHistory, "no-history", false, "keep messages in memory only, until the end")
+	set.BoolVar(&f.noReadMarks, "no-read-marks", false, "do not tell others what you have read")
 	set.BoolVarP(&f.verbose, "verbose", "v", false, "tell more about what goes on")
 }
 
@@ -97,6 +102,9 @@ func (p *program) config(f *identity.Folder, seed bool) (cfg node.Config, err er
 	cfg.NoMDNS = p.flags.noMDNS
 	cfg.Book = addressBook{book}
 	cfg.Blocked = contacts.Blocked
+	cfg.Stranger = func(id chat.PeerID) bool { return contacts.Standing(id) == identity.StandingUnknown }
+	cfg.Ignored = func(id chat.PeerID) bool { return contacts.Standing(id) == identity.StandingIgnored }
+	cfg.NoReadMarks = p.flags.noReadMarks
 	cfg.ContactName = func(id chat.PeerID) (chat.Text, bool) {
 		c, ok := contacts.Of(id)
 		if !ok || c.Name == "" {
@@ -107,6 +115,23 @@ func (p *program) config(f *identity.Folder, seed bool) (cfg node.Config, err er
 	}
 	cfg.Log = p.logger()
 	return cfg, nil
+}
+
+// noteRequests has requests kept in the folder. That they cannot be is said once:
+// the messages themselves are in the history.
+func (p *program) noteRequests(f *identity.Folder) (func(id chat.PeerID, nick, text chat.Text, at time.Time) bool, error) {
+	requests, err := f.Requests()
+	if err != nil {
+		return nil, err
+	}
+	var once sync.Once
+	return func(id chat.PeerID, nick, text chat.Text, at time.Time) bool {
+		first, err := requests.Note(id, nick, text, at)
+		if err != nil {
+			once.Do(func() { p.say("requests cannot be kept: %v", err) })
+		}
+		return first
+	}, nil
 }
 
 // seeds reads --seed and P2PCHAT_SEEDS.

@@ -37,8 +37,8 @@ local network and people met before. Nobody sees the one who looks.`,
 	return cmd
 }
 
-// peers runs a node that nobody sees. Where the folder's own node runs
-// already, it does so under a key made for this one run.
+// peers runs a node that nobody sees, under a key made for this one run: under
+// the folder's own, friends would hand it private messages.
 func (p *program) peers(ctx context.Context, asJSON, watch bool, wait time.Duration) (err error) {
 	folder, err := p.folder()
 	if err != nil {
@@ -48,12 +48,12 @@ func (p *program) peers(ctx context.Context, asJSON, watch bool, wait time.Durat
 	if err != nil {
 		return err
 	}
+	if cfg.Key, _, err = identity.Ephemeral(); err != nil {
+		return err
+	}
 	unlock, err := folder.Lock()
 	switch {
 	case errors.Is(err, identity.ErrInUse):
-		if cfg.Key, _, err = identity.Ephemeral(); err != nil {
-			return err
-		}
 		cfg.Book = readOnly{cfg.Book}
 	case err != nil:
 		return err

@@ -29,6 +29,7 @@ import (
 // the end of its script.
 //
 //	start NAME ARG...         start a p2pchat whose input stays open
+//	startseen NAME ARG...     the same, with a terminal as its output
 //	say NAME TEXT...          write a line to its input
 //	feed NAME FILE            write a file to its input
 //	eof NAME                  end its input
@@ -132,7 +133,32 @@ func environ(ts *testscript.TestScript) []string {
 
 func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	must(ts, !neg && len(args) >= 2, "usage: start NAME ARG...")
-	s, name := stageOf(ts), args[0]
+	s := stageOf(ts)
+	out, err := os.Create(s.work + "/" + args[0] + ".out")
+	ts.Check(err)
+	defer out.Close()
+	s.start(ts, args[0], args[1:], out)
+}
+
+// cmdStartSeen starts a process that takes its output for a person's screen.
+func cmdStartSeen(ts *testscript.TestScript, neg bool, args []string) {
+	must(ts, !neg && len(args) >= 2, "usage: startseen NAME ARG...")
+	s := stageOf(ts)
+	out, err := os.Create(s.work + "/" + args[0] + ".out")
+	ts.Check(err)
+	screen, tty, err := openTerminal()
+	ts.Check(err)
+	go func() { // ends when nobody has the terminal open any more
+		defer out.Close()
+		defer screen.Close()
+		_, _ = io.Copy(withoutReturns{out}, screen)
+	}()
+	defer tty.Close()
+	s.start(ts, args[0], args[1:], tty)
+}
+
+// start starts a process with this output.
+func (s *stage) start(ts *testscript.TestScript, name string, args []string, out *os.File) {
 	if old := s.procs[name]; old != nil {
 		select {
 		case <-old.done:
@@ -140,16 +166,13 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s runs already", name)
 		}
 	}
-	args = loopback(args[1:])
+	args = loopback(args)
 	if !slices.Contains(args, "--data") {
 		args = append(args, "--data", s.work+"/"+name+".d")
 	}
 	p := &process{cmd: exec.Command(binary(ts), args...), done: make(chan struct{})}
 	p.cmd.Env = environ(ts)
 	p.cmd.Dir = s.work
-	out, err := os.Create(s.work + "/" + name + ".out")
-	ts.Check(err)
-	defer out.Close()
 	errs, err := os.Create(s.work + "/" + name + ".err")
 	ts.Check(err)
 	defer errs.Close()

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -31,11 +31,19 @@ func (t *talkFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Var(&t.wait, "wait", "at the end of the input, wait at most `DURATION` until everything is handed over")
 }
 
-// A running node, with the folder it runs on.
+// A messageLog is what a talk shows of the history.
+type messageLog interface {
+	node.Log
+	Messages(ctx context.Context, q history.Query) ([]history.Entry, error)
+	Topic(ctx context.Context, conv chat.ConversationID) (history.Entry, bool, error)
+}
+
+// A running node, with the folder it runs on. The log of a seed is nil.
 type running struct {
 	*node.Node
 	folder *identity.Folder
 	cfg    node.Config
+	log    messageLog
 }
 
 // SetName changes the nickname and keeps it for the next start.
@@ -55,36 +63,59 @@ func (p *program) withNode(ctx context.Context, seed bool, f func(*running) erro
 		return err
 	}
 	cfg, err := p.config(folder, seed)
-	if err != nil {
-		return errors.Join(err, unlock())
-	}
-	run := func(db *history.DB) error {
-		if db != nil { // an interface that holds a nil pointer is not nil
-			cfg.History = db
-		}
-		n, err := p.start(ctx, folder, cfg)
-		if err != nil {
-			return err
-		}
-		face := func() error { return f(&running{n, folder, cfg}) }
-		if db == nil {
-			err = face()
-		} else {
-			err = withNicks(ctx, folder, n, face)
-		}
-		return errors.Join(err, n.Close(context.WithoutCancel(ctx)))
-	}
-	if seed { // it takes no messages
-		err = run(nil)
-	} else {
-		err = p.withHistory(ctx, folder, run)
+	switch {
+	case err != nil:
+	case seed:
+		err = p.runNode(ctx, &running{folder: folder, cfg: cfg}, f)
+	default:
+		err = p.withHistory(ctx, folder, func(db *history.DB) error { return p.runTalker(ctx, folder, cfg, db, f) })
 	}
 	return errors.Join(err, unlock())
 }
 
+// runTalker runs a node that takes messages. What it learns is kept, unless db is
+// nil.
+func (p *program) runTalker(ctx context.Context, folder *identity.Folder, cfg node.Config, db *history.DB, f func(*running) error) error {
+	nicks, err := folder.Nicks()
+	if err != nil {
+		return err
+	}
+	cfg.Nick = func(id chat.PeerID) (chat.Text, bool) {
+		nick := nicks.Of(id)
+		return nick, !nick.Empty()
+	}
+	if cfg.Requested, err = p.noteRequests(folder); err != nil {
+		return err
+	}
+	if db == nil {
+		_, self, err := folder.Key()
+		if err != nil {
+			return err
+		}
+		r := &running{folder: folder, cfg: cfg, log: history.NewMemory(history.Config{Self: self})}
+		return p.runNode(ctx, r, f)
+	}
+	return p.runNode(ctx, &running{folder: folder, cfg: cfg, log: db}, func(r *running) error {
+		return p.withPruning(ctx, db, func() error {
+			return withNicks(ctx, nicks, r.Node, cfg.ContactName, func() error { return f(r) })
+		})
+	})
+}
+
+// runNode starts r's node, runs f, and ends the node politely.
+func (p *program) runNode(ctx context.Context, r *running, f func(*running) error) (err error) {
+	if r.log != nil { // an interface that holds a nil one is not nil
+		r.cfg.History = r.log
+	}
+	if r.Node, err = p.start(ctx, r.folder, r.cfg); err != nil {
+		return err
+	}
+	return errors.Join(f(r), r.Close(context.WithoutCancel(ctx)))
+}
+
 // talk runs the line face on a conversation that is open, and turns how it
 // ended into an error.
-func (p *program) talk(ctx context.Context, r *running, events line.Events, conv chat.Conversation, t *talkFlags, invite string) error {
+func (p *program) talk(ctx context.Context, r *running, events line.Events, past []chat.Message, conv chat.Conversation, t *talkFlags, invite string) error {
 	known, err := people(r.folder)
 	if err != nil {
 		return err
@@ -94,6 +125,8 @@ func (p *program) talk(ctx context.Context, r *running, events line.Events, conv
 		In: p.in, Out: p.out, Err: p.err,
 		JSON: t.json, Follow: t.follow, Wait: time.Duration(t.wait), Verbose: p.flags.verbose,
 		Name: r.cfg.Name, Known: known, Invite: invite,
+		Past: past, Topic: r.topic, MarkRead: terminal(p.out),
+		Leave: func(ctx context.Context) error { return r.Leave(ctx, conv) },
 	})
 	if err != nil && ctx.Err() == nil {
 		return err
@@ -101,7 +134,7 @@ func (p *program) talk(ctx context.Context, r *running, events line.Events, conv
 	if terminal(p.in) {
 		res.Rejected = 0 // who typed them saw it at once
 	}
-	return outcome(ctx.Err() != nil, conv, res)
+	return p.kept(outcome(ctx.Err() != nil, conv, res), res)
 }
 
 // people lists the contacts that have names.
@@ -119,14 +152,10 @@ func people(f *identity.Folder) ([]line.Person, error) {
 	return out, nil
 }
 
-// terminal reports whether a person types there.
-func terminal(in io.Reader) bool {
-	f, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// terminal reports whether a person is at that input or output.
+func terminal(f any) bool {
+	file, ok := f.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
 }
 
 // outcome is the error that a talk's end amounts to.
@@ -159,6 +188,20 @@ func outcome(interrupted bool, conv chat.Conversation, res line.Result) error {
 		return fail(codeFailure, fmt.Sprintf("%d lines of the input were not sent", res.Rejected), "")
 	}
 	return nil
+}
+
+// kept adds to an error what becomes of messages that were not delivered.
+func (p *program) kept(err error, res line.Result) error {
+	f := new(fault)
+	if res.Left == 0 || p.flags.noHistory || !errors.As(err, &f) || f.text == "" {
+		return err
+	}
+	with := *f
+	with.hint = "what was not delivered is kept, and goes out the next time"
+	if f.hint != "" {
+		with.hint += "; " + f.hint
+	}
+	return &with
 }
 
 // undelivered says what of the input nobody got, or nothing.

@@ -11,7 +11,7 @@ import (
 
 // A command is what one line asks for.
 type command struct {
-	verb string // "say", "who", "nick", "topic", "help", "" for an empty line
+	verb string // "say", "who", "nick", "topic", "read", "help", "" for an empty line
 	arg  string
 	body chat.Body
 	// ref names the message that body is about, for the kinds that need one; see

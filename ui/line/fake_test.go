@@ -24,6 +24,7 @@ type fakeNode struct {
 	said  []string
 	sent  []chat.Draft
 	name  chat.Text
+	read  []chat.MessageID
 	queue []chat.Event
 	fail  error // of Next
 	wake  chan struct{}
@@ -62,6 +63,12 @@ func (f *fakeNode) SetName(name chat.Text) error {
 	defer f.mu.Unlock()
 	f.name = name
 	return f.rename
+}
+
+func (f *fakeNode) MarkRead(_ chat.Conversation, id chat.MessageID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.read = append(f.read, id)
 }
 
 // happen makes events happen.

@@ -22,6 +22,8 @@ type Chat interface {
 	Members(ctx context.Context, conv chat.Conversation) ([]chat.Member, error)
 	// SetName changes the own nickname.
 	SetName(name chat.Text) error
+	// MarkRead says that a person has read a private conversation up to a message.
+	MarkRead(conv chat.Conversation, id chat.MessageID)
 }
 
 // Events is where events come from, in order.
@@ -64,9 +66,21 @@ type Config struct {
 	Topic func(ctx context.Context, conv chat.Conversation) (chat.Message, error)
 	// Invite is the command line that somebody else can run to come here.
 	Invite string
+	// Past are the last messages of the conversation, oldest first, as a page of
+	// history has them: they are shown before anything else.
+	Past []chat.Message
+	// MarkRead is set when a person looks at Out: in a private conversation what
+	// was printed then counts as read. In JSON only the input says what was read.
+	MarkRead bool
+	// Leave leaves the conversation. What is said until it returns is shown: the
+	// other side was told that we have it. If nil, nobody does.
+	Leave func(context.Context) error
 }
 
 func (c Config) wait() time.Duration { return cmp.Or(c.Wait, 10*time.Second) }
+
+// marks reports whether what is printed counts as read.
+func (c Config) marks() bool { return c.MarkRead && !c.JSON && c.Conversation.IsDirect() }
 
 // A Result says how a talk ended.
 type Result struct {
@@ -95,6 +109,9 @@ type Result struct {
 // then waits for an output that takes nothing.
 const lastGrace = 500 * time.Millisecond
 
+// leaveGrace bounds Config.Leave.
+const leaveGrace = 3 * time.Second
+
 // Run shows events and sends lines until the input ends (and what it gave is
 // handed over) or asks to, the other side of a private talk says goodbye, an
 // output cannot be written, or ctx ends, whose error it then returns. It leaves
@@ -108,7 +125,10 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	showing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	shown := make(chan error, 1)
+	seeing, blind := context.WithCancel(context.WithoutCancel(ctx))
+	defer blind()
 	go func() {
+		defer blind()
 		err := s.follow(showing)
 		if err != nil {
 			give() // there is no use in going on unseen
@@ -118,6 +138,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 
 	t := talk{cfg: cfg, screen: s}
 	err := t.run(talking)
+	s.leave(seeing)
 	stop()
 	showErr, seen := awaitScreen(ctx, shown)
 	if seen {
@@ -130,6 +151,18 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 		err = showErr
 	}
 	return t.res, err
+}
+
+// leave leaves the conversation while what comes is still shown.
+// When nothing can be shown, nothing is waited for.
+func (s *screen) leave(seeing context.Context) {
+	if s.cfg.Leave == nil || seeing.Err() != nil {
+		return
+	}
+	s.leaving.Store(true)
+	ctx, cancel := context.WithTimeout(seeing, leaveGrace)
+	defer cancel()
+	_ = s.cfg.Leave(ctx) // who is not said goodbye to will notice
 }
 
 // awaitScreen waits until all is shown: a slow reader of our output gets it

@@ -19,6 +19,7 @@ type inputObject struct {
 	Delete  *string `json:"delete"`
 	React   *string `json:"react"`
 	Topic   *string `json:"topic"`
+	Read    *string `json:"read"`
 }
 
 // parseObject reads a message that a program wrote. Its text is never a
@@ -32,6 +33,9 @@ func parseObject(line []byte) (command, error) {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return command{}, errors.New("not a message object: something follows it on the line")
+	}
+	if o.Read != nil {
+		return parseRead(o)
 	}
 	kind, ref := chat.KindText, (*string)(nil)
 	for _, field := range []struct {
@@ -65,4 +69,15 @@ func parseObject(line []byte) (command, error) {
 	default:
 		return about(kind, *ref, *o.Text)
 	}
+}
+
+// parseRead reads up to which message a person has read.
+func parseRead(o inputObject) (command, error) {
+	if o != (inputObject{Read: o.Read}) {
+		return command{}, errors.New(`not a message object: beside a "read" nothing can be in it`)
+	}
+	if !isRef(*o.Read) {
+		return command{}, errors.New("not a message object: a message is named by its ID")
+	}
+	return command{verb: "read", ref: *o.Read}, nil
 }

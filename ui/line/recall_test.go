@@ -287,7 +287,7 @@ func TestTopicOfTheNode(t *testing.T) {
 			err   error
 			want  string
 		}{
-			{topic: script(1, 1, chat.KindTopic, 0, "what\nwe do"), want: "p2pchat: the topic is: what we do (set by bob)\n"},
+			{topic: script(1, 1, chat.KindTopic, 0, "what\nwe do"), want: strings.Repeat("p2pchat: the topic is: what we do (set by bob)\n", 2)}, // at the start, too
 			{want: "p2pchat: no topic is set (hint: /topic WORDS sets it)\n"},
 			{err: chat.ErrNotFound, want: "p2pchat: line 1 was not sent: not found\n"},
 		} {

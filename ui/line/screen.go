@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -45,8 +46,13 @@ type screen struct {
 	refused  bool
 	reason   string
 	trouble  string // the trouble last told, so that it is told once
-	history  string // the same of what is missing
 	rejects  int    // drafts that the node refused
+	held     held
+	topic    chat.MessageID // what set the topic last told
+	read     chat.Place     // the newest message of the other that was printed
+	unread   chat.MessageID // the same, if it is not marked as read yet
+
+	leaving atomic.Bool // the talk is over; others set it
 }
 
 // A chunk is text for one of the two outputs.
@@ -86,6 +92,11 @@ func (s *screen) follow(ctx context.Context) error {
 	go func() { rest <- s.pump(ctx, batches) }()
 	look := time.NewTimer(idle)
 	defer look.Stop()
+	if err := s.begin(ctx); err != nil {
+		cancel()
+		<-rest
+		return err
+	}
 	for {
 		look.Reset(time.Until(s.next(time.Now())))
 		var err error
@@ -162,7 +173,7 @@ func (s *screen) offer(evs []chat.Event) error {
 			return err
 		}
 	}
-	return s.flush()
+	return s.settle()
 }
 
 // show prints events and sees to it that they are seen.
@@ -170,6 +181,12 @@ func (s *screen) show(evs []chat.Event) error {
 	if err := s.print(evs); err != nil {
 		return err
 	}
+	return s.settle()
+}
+
+// settle says what follows from all that was printed at once, and has it seen.
+func (s *screen) settle() error {
+	s.tellComplete()
 	return s.flush()
 }
 
@@ -218,6 +235,10 @@ func (s *screen) flush() error {
 		}
 	}
 	s.pending, s.size = nil, 0
+	if s.unread != (chat.MessageID{}) {
+		s.cfg.Chat.MarkRead(s.cfg.Conversation, s.unread)
+		s.unread = chat.MessageID{}
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package line
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -22,11 +21,11 @@ func (s *screen) write(ev chat.Event) {
 			s.say("line %s was not sent: %s", ev.Key, ev.Reason)
 		}
 	case chat.History:
-		s.tellHistory(ev)
+		s.history(ev)
 	case chat.Notice:
 		s.notice(ev)
 	case chat.Ended:
-		if ev.Conversation == s.cfg.Conversation && !ev.Refused { // a refusal is told at the end
+		if ev.Conversation == s.cfg.Conversation && !ev.Refused && !s.leaving.Load() { // a refusal is told at the end
 			s.say("%s left the talk", s.name(ev.Conversation.Peer))
 		}
 	}
@@ -41,8 +40,12 @@ func (s *screen) message(m chat.Message) {
 		}
 	case m.Conversation == s.cfg.Conversation:
 		if b := s.teller.tell(m); len(b) > 0 {
+			if m.Gap {
+				s.say("something that was said before the next line is missing")
+			}
 			s.add(false, b)
 		}
+		s.noteShown(m)
 	case mine || m.Request: // a stranger's words wait until they are asked for
 	default:
 		s.say("%s: %s", place(m.Conversation), s.teller.hint(m))
@@ -61,7 +64,7 @@ func place(c chat.Conversation) string {
 func (s *screen) name(p chat.PeerID) string { return s.teller.names.show(p, s.here[p]) }
 
 func (s *screen) member(m chat.Member) {
-	if m.Conversation != s.cfg.Conversation {
+	if m.Conversation != s.cfg.Conversation || s.leaving.Load() && !m.Online {
 		return
 	}
 	was, known := s.here[m.Peer]
@@ -108,31 +111,6 @@ func (s *screen) delivery(d chat.Delivery) {
 	if s.told && len(s.queued) == 0 {
 		s.told = false
 		s.say("what waited has gone out")
-	}
-}
-
-// tellHistory says how much of the conversation is here, once.
-func (s *screen) tellHistory(h chat.History) {
-	if h.Conversation != s.cfg.Conversation {
-		return
-	}
-	var text string
-	switch {
-	case h.Missing == 1:
-		text = "1 message missing, nobody online has it"
-	case h.Missing > 1:
-		text = fmt.Sprintf("%d messages missing, nobody online has them", h.Missing)
-	case h.Complete:
-		text = "complete"
-	default: // it goes on
-		if s.cfg.Verbose {
-			s.say("history: %d of about %d messages have come", h.Fetched, h.Total)
-		}
-		return
-	}
-	if text != s.history {
-		s.history = text
-		s.say("history: %s", text)
 	}
 }
 
@@ -200,18 +178,6 @@ func (s *screen) who(members []chat.Member) {
 		} else {
 			s.say("  %s (%s)", s.teller.names.show(m.Peer, m.Nick), m.Peer)
 		}
-	}
-}
-
-// topic shows the topic, in answer to the input; m is of no kind if none is set.
-func (s *screen) topic(m chat.Message) {
-	switch {
-	case m.Text.Empty():
-		s.say("no topic is set (hint: /topic WORDS sets it)")
-	case s.cfg.JSON:
-		s.object(m)
-	default:
-		s.say("the topic is: %s (set by %s)", m.Text.Line(), s.teller.names.show(m.Author, m.Nick))
 	}
 }
 

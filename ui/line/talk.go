@@ -97,6 +97,8 @@ func (t *talk) obey(live context.Context, l inputLine) error {
 			}
 		case "topic":
 			err = t.topic(live)
+		case "read":
+			err = t.markRead(c.ref)
 		case "nick":
 			err = t.rename(live, c.arg)
 		case "who":
@@ -194,8 +196,20 @@ func (t *talk) topic(ctx context.Context) error {
 			return err
 		}
 	}
-	t.screen.ask(ctx, func() { t.screen.topic(m) })
+	t.screen.ask(ctx, func() { t.screen.showTopic(m) })
 	return nil
+}
+
+// markRead marks a private talk as read up to a message.
+func (t *talk) markRead(ref string) error {
+	if !t.cfg.Conversation.IsDirect() {
+		return errors.New("only in private it is told what was read")
+	}
+	id, err := t.screen.recall.pick(ref, false)
+	if err == nil {
+		t.cfg.Chat.MarkRead(t.cfg.Conversation, id)
+	}
+	return err
 }
 
 // handOver waits until somebody else holds all that was said, at most Wait. A

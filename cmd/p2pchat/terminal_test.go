@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// openTerminal makes a terminal: what is written to tty comes out of screen.
+func openTerminal() (screen, tty *os.File, err error) {
+	// Without O_NONBLOCK its reader could not be closed while it waits.
+	fd, err := syscall.Open("/dev/ptmx", syscall.O_RDWR|syscall.O_CLOEXEC|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open /dev/ptmx: %w", err)
+	}
+	screen = os.NewFile(uintptr(fd), "screen")
+	var number, locked int32
+	for _, ask := range []struct {
+		request uintptr
+		arg     *int32
+	}{{syscall.TIOCGPTN, &number}, {syscall.TIOCSPTLCK, &locked}} {
+		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), ask.request, uintptr(unsafe.Pointer(ask.arg))); errno != 0 {
+			screen.Close()
+			return nil, nil, fmt.Errorf("make a terminal: %w", errno)
+		}
+	}
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		screen.Close()
+		return nil, nil, err
+	}
+	return screen, tty, nil
+}
+
+// withoutReturns drops the carriage returns that a terminal adds.
+type withoutReturns struct{ w io.Writer }
+
+func (w withoutReturns) Write(b []byte) (int, error) {
+	if _, err := w.w.Write(bytes.ReplaceAll(b, []byte("\r"), nil)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// Only who looks at a screen is a person: not a file, nor what swallows all.
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	screen, tty, err := openTerminal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Close()
+	defer tty.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, c := range []struct {
+		what any
+		want bool
+	}{{tty, true}, {null, false}, {new(bytes.Buffer), false}, {nil, false}} {
+		if got := terminal(c.what); got != c.want {
+			t.Errorf("terminal(%T) = %t", c.what, got)
+		}
+	}
+}
