@@ -29,6 +29,8 @@ func TestForkIsTold(t *testing.T) {
 		alice.wantText(5*time.Second, "two")
 		time.Sleep(10 * time.Second)
 		n := 0
+		alice.mu.Lock()
+		defer alice.mu.Unlock()
 		for _, ev := range alice.events {
 			if notice, ok := ev.(chat.Notice); ok && notice.Code == chat.NoticeFork {
 				n++

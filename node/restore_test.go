@@ -203,6 +203,8 @@ func TestNewcomerToALongHistory(t *testing.T) {
 		alice.wantText(time.Second, "hello")
 		time.Sleep(5 * time.Second)
 		held := make(map[chat.MessageID]bool)
+		alice.mu.Lock()
+		defer alice.mu.Unlock()
 		for _, ev := range alice.events {
 			if d, ok := ev.(chat.Delivery); ok && d.State == chat.Held {
 				held[d.ID] = true
