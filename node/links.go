@@ -79,7 +79,7 @@ func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
 // and then we compare with them again (see peersChanged), so nothing that is
 // said in between is missed.
 func (c *conversation) reached(p chat.PeerID) {
-	if c.syncer.done+len(c.syncer.running)+len(c.syncer.wanted) < firstRuns {
+	if c.syncer.done+len(c.syncer.running)+len(c.syncer.wanted) < c.firstAsked() {
 		c.syncer.want(p)
 		c.startSyncs()
 	}

@@ -16,8 +16,11 @@ const (
 	maxRuns = 3
 	// maxWanted is how many members wait to be asked; more is no better.
 	maxWanted = 8
-	// firstRuns is how many members a newcomer asks.
+	// firstRuns is how many members a newcomer asks, and wordyRuns how many if it
+	// said something that nobody is known to hold: a run hands that over, and gossip
+	// does not know yet who is in the room.
 	firstRuns = 3
+	wordyRuns = 8
 	// runTimeout bounds one run, which bounds itself, but for what is stored.
 	runTimeout = 3 * time.Minute
 	// headGrace is how long what only a beacon or a child names may still be on
@@ -78,9 +81,9 @@ func (s *syncer) wantSoon(p chat.PeerID, now time.Time) {
 	}
 }
 
-// next picks whom to ask now.
-func (s *syncer) next(now time.Time) (chat.PeerID, bool) {
-	for len(s.wanted) > 0 && len(s.running) < maxRuns {
+// next picks whom to ask now, if fewer than most are being asked.
+func (s *syncer) next(now time.Time, most int) (chat.PeerID, bool) {
+	for len(s.wanted) > 0 && len(s.running) < most {
 		p := s.wanted[0]
 		s.wanted = s.wanted[1:]
 		if until, liar := s.avoid[p]; liar && now.Before(until) {
@@ -147,7 +150,7 @@ func (c *conversation) peersChanged() {
 			l.met(p)
 		}
 		switch {
-		case c.syncer.done+len(c.syncer.running)+len(c.syncer.wanted) < firstRuns:
+		case c.syncer.done+len(c.syncer.running)+len(c.syncer.wanted) < c.firstAsked():
 			c.syncer.want(p)
 		case c.node.self.Compare(p) < 0:
 			c.syncer.wantSoon(p, time.Now())
@@ -205,6 +208,14 @@ func (n *Node) fetching(id chat.ConversationID, _ chat.PeerID, fetched, needed i
 	})
 }
 
+// firstAsked is how many members a newcomer asks.
+func (c *conversation) firstAsked() int {
+	if c.ledger.waiting() && time.Since(c.joined) < meetTime {
+		return wordyRuns
+	}
+	return firstRuns
+}
+
 // syncAny asks one member, chosen by chance.
 func (c *conversation) syncAny() {
 	if peers := c.link.connected(); len(peers) > 0 {
@@ -242,7 +253,7 @@ func (c *conversation) syncTick(now time.Time) {
 // startSyncs starts the runs there is room for.
 func (c *conversation) startSyncs() {
 	for {
-		p, ok := c.syncer.next(time.Now())
+		p, ok := c.syncer.next(time.Now(), max(maxRuns, c.firstAsked()))
 		if !ok {
 			return
 		}

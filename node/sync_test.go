@@ -16,7 +16,7 @@ var errRun = errors.New("the connection broke")
 // start lets all run that may, and lists them.
 func (s *syncer) start(now time.Time) (out []int) {
 	for {
-		p, ok := s.next(now)
+		p, ok := s.next(now, maxRuns)
 		if !ok {
 			return out
 		}
