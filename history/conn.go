@@ -162,6 +162,14 @@ func explain(path string, err error) error {
 	switch code(err) {
 	case lib.SQLITE_FULL:
 		is = ErrFull
+	case lib.SQLITE_IOERR:
+		// The shared memory beside a WAL cannot be made: a disk that was full from
+		// the start.
+		if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code() == lib.SQLITE_IOERR_SHMSIZE || isFull(err) {
+			is = ErrFull
+			break
+		}
+		return fmt.Errorf("history %s: %w", path, err)
 	case lib.SQLITE_READONLY, lib.SQLITE_CANTOPEN, lib.SQLITE_PERM:
 		is = ErrReadOnly
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:

@@ -252,8 +252,11 @@ func (c *conversation) loop(ctx context.Context) {
 		}
 		if c.tellDue || !c.batch.empty() {
 			wait := tellAfter
-			if !c.batch.empty() {
+			switch {
+			case !c.batch.empty():
 				wait = shareAfter
+			case c.conv.IsDirect() && len(c.unsent) == 0:
+				wait = 0 // there is nothing to merge it with
 			}
 			c.tellDue = false
 			soon.Reset(wait)

@@ -76,7 +76,9 @@ func (k *keptSet) drop(id chat.SegmentID) {
 // It reports false where there is no room for it now.
 func (c *conversation) receive(a arrival) bool {
 	s := a.seg
-	if c.conv.IsPresence() || c.kept.has(s.ID) || c.node.log.Has(c.id, s.ID) {
+	// What was fetched is rarely known, and the log drops what it has: the look
+	// would cost more.
+	if c.conv.IsPresence() || c.kept.has(s.ID) || a.live && c.node.log.Has(c.id, s.ID) {
 		return true
 	}
 	if len(c.store.arriving) >= maxArriving || c.store.bytes >= maxArrivingBytes || c.intake.full(s) {

@@ -10,7 +10,7 @@ import (
 )
 
 // nicksEvery is how often the nicks that were heard are saved.
-const nicksEvery = 5 * time.Minute
+const nicksEvery = 10 * time.Second
 
 // withNicks runs f while the nicks that the node hears are kept in the folder,
 // so that the history shows them when their owners are gone.
