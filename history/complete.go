@@ -266,7 +266,7 @@ func (w *writer) complete(s *state, child waitingChild) error {
 	if r, ok := w.recent[child.key.ID]; ok {
 		w.recent[child.key.ID] = recent{s.c, r.n, true}
 	}
-	seg, err := w.read(s, child.n)
+	seg, err := w.c.segment(s.id, child.n)
 	if err != nil {
 		return err
 	}
@@ -301,19 +301,7 @@ func (w *writer) completeAll(s *state) error {
 	if s.incomplete == 0 {
 		return nil
 	}
-	var heads []headAt
-	err := w.c.query(func(rows *sql.Rows) error {
-		var a headAt
-		var time int64
-		var id sql.RawBytes
-		if err := rows.Scan(&a.n, &time, &id); err != nil {
-			return err
-		}
-		a.key.Time = timeOf(time)
-		copy(a.key.ID[:], id)
-		heads = append(heads, a)
-		return nil
-	}, `SELECT n, time, id FROM incomplete i WHERE c = ? AND NOT EXISTS (SELECT 1 FROM wait t WHERE t.c = ? AND t.p = i.n)`, s.c, s.c)
+	heads, err := w.c.headsAt(`SELECT n, time, id FROM incomplete i WHERE c = ? AND NOT EXISTS (SELECT 1 FROM wait t WHERE t.c = ? AND t.p = i.n)`, s.c, s.c)
 	if err != nil {
 		return err
 	}

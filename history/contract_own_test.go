@@ -134,7 +134,7 @@ func testOutbox(t *testing.T, open func(testing.TB, Config) log) {
 		t.Errorf("what was delivered is %v", got)
 	}
 	want(t, "outbox", must[[]Waiting](t)(l.Outbox(ctx)), waiting[:1])
-	want(t, "unsettled", list(), []string{fmt.Sprint(b2.ID, chat.Failed, dropped), fmt.Sprint(b1.ID, chat.Failed, dropped)})
+	want(t, "unsettled", list(), []string{fmt.Sprint(b2.ID, chat.Failed, Dropped), fmt.Sprint(b1.ID, chat.Failed, Dropped)})
 }
 
 func testUnseen(t *testing.T, open func(testing.TB, Config) log) {

@@ -302,7 +302,7 @@ func (w *writer) findFork(s *state, ch *chainState, seg *chat.Segment) error {
 	if err != nil || count >= maxForks {
 		return err
 	}
-	first, err := w.read(s, other)
+	first, err := w.c.segment(s.id, other)
 	if err != nil {
 		return err
 	}
@@ -310,10 +310,10 @@ func (w *writer) findFork(s *state, ch *chainState, seg *chat.Segment) error {
 	return err
 }
 
-// read is segment n of a conversation.
-func (w *writer) read(s *state, n int64) (*chat.Segment, error) {
+// segment is segment n, of conversation conv.
+func (c *conn) segment(conv chat.ConversationID, n int64) (*chat.Segment, error) {
 	var body, author []byte
-	ok, err := w.c.get([]any{&body, &author}, `SELECT s.body, a.key FROM segment s CROSS JOIN chain k ON k.k = s.k
+	ok, err := c.get([]any{&body, &author}, `SELECT s.body, a.key FROM segment s CROSS JOIN chain k ON k.k = s.k
 		CROSS JOIN author a ON a.a = k.a WHERE s.n = ?`, n)
 	if err != nil {
 		return nil, err
@@ -321,7 +321,7 @@ func (w *writer) read(s *state, n int64) (*chat.Segment, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: segment number %d is not there", ErrDamaged, n)
 	}
-	return open(s.id, author, body)
+	return open(conv, author, body)
 }
 
 // open is a stored segment.

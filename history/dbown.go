@@ -55,7 +55,7 @@ func (w *writer) standing(s *state, id chat.SegmentID) (n int64, is Standing, er
 }
 
 // Drop takes an entry out of the outbox: the segment has failed, for the reason
-// "dropped". If it does not wait there, the error is chat.ErrNotFound.
+// Dropped. If it does not wait there, the error is chat.ErrNotFound.
 func (d *DB) Drop(ctx context.Context, conv chat.ConversationID, id chat.SegmentID) error {
 	found := false
 	err := d.write(ctx, &job{run: func(w *writer) error {
@@ -73,7 +73,7 @@ func (d *DB) Drop(ctx context.Context, conv chat.ConversationID, id chat.Segment
 		if err != nil || !found {
 			return err
 		}
-		return w.setState(s, id, chat.Failed, dropped)
+		return w.setState(s, id, chat.Failed, Dropped)
 	}})
 	if err == nil && !found {
 		err = chat.ErrNotFound

@@ -31,7 +31,15 @@ type heads struct {
 // load reads the newest heads.
 func (h *heads) load(c *conn, conv int64) error {
 	*h = heads{add: make(map[int64]headAt), del: make(map[int64]bool)}
-	err := c.query(func(rows *sql.Rows) error {
+	var err error
+	h.list, err = c.headsAt("SELECT n, time, id FROM head WHERE c = ? ORDER BY time DESC, id DESC LIMIT ?", conv, maxHeadsKept)
+	h.more = len(h.list) == maxHeadsKept
+	return err
+}
+
+// headsAt reads heads by a query for n, time and id.
+func (c *conn) headsAt(query string, args ...any) (heads []headAt, err error) {
+	err = c.query(func(rows *sql.Rows) error {
 		var a headAt
 		var time int64
 		var id sql.RawBytes
@@ -40,11 +48,10 @@ func (h *heads) load(c *conn, conv int64) error {
 		}
 		a.key.Time = timeOf(time)
 		copy(a.key.ID[:], id)
-		h.list = append(h.list, a)
+		heads = append(heads, a)
 		return nil
-	}, "SELECT n, time, id FROM head WHERE c = ? ORDER BY time DESC, id DESC LIMIT ?", conv, maxHeadsKept)
-	h.more = len(h.list) == maxHeadsKept
-	return err
+	}, query, args...)
+	return heads, err
 }
 
 func newer(a headAt, key chat.OrderKey) int { return key.Compare(a.key) }

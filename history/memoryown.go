@@ -51,13 +51,13 @@ func (m *Memory) SetState(ctx context.Context, conv chat.ConversationID, state c
 }
 
 // Drop takes an entry out of the outbox: the segment has failed, for the reason
-// "dropped". If it does not wait there, the error is chat.ErrNotFound.
+// Dropped. If it does not wait there, the error is chat.ErrNotFound.
 func (m *Memory) Drop(ctx context.Context, conv chat.ConversationID, id chat.SegmentID) error {
 	found := false
 	err := m.change(ctx, conv, func(c *conversation) {
 		was := c.own[id].State
 		if found = c.name.IsDirect() && (was == chat.Queued || was == chat.Sent); found {
-			c.own[id] = Standing{chat.Failed, dropped}
+			c.own[id] = Standing{chat.Failed, Dropped}
 		}
 	})
 	if err == nil && !found {

@@ -168,16 +168,7 @@ func (r *reading) segment(c, n int64) (*chat.Segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body, author []byte
-	ok, err := r.conn.get([]any{&body, &author}, `SELECT s.body, a.key FROM segment s CROSS JOIN chain k ON k.k = s.k
-		CROSS JOIN author a ON a.a = k.a WHERE s.n = ?`, n)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("%w: segment number %d is not there", ErrDamaged, n)
-	}
-	s, err := open(conv, author, body)
+	s, err := r.conn.segment(conv, n)
 	if err != nil {
 		return nil, err
 	}

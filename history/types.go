@@ -112,8 +112,8 @@ type Retention struct {
 	MaxBytes int64
 }
 
-// dropped is the reason of an outbox entry that the user took out.
-const dropped = "dropped"
+// Dropped is the reason of an outbox entry that the user took out (see DB.Drop).
+const Dropped = "dropped"
 
 // rank orders the delivery states; a state never goes to one of lower rank, but
 // from failed. It is also how a state stands on disk.

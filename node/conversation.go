@@ -191,26 +191,26 @@ func (c *conversation) call(ctx context.Context, f func()) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return c.outcome(ctx, ran)
+	_, err := outcome(ctx, c, ran)
+	return err
 }
 
-// outcome waits for the end of something, unless the conversation or ctx ends
+// outcome waits for the result of something that runs in c, unless c or ctx ends
 // before.
-func (c *conversation) outcome(ctx context.Context, ended <-chan struct{}) error {
-	var err error
+func outcome[T any](ctx context.Context, c *conversation, result <-chan T) (r T, err error) {
 	select {
-	case <-ended:
-		return nil
+	case r = <-result:
+		return r, nil
 	case <-c.done:
 		err = chat.ErrClosed
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	select {
-	case <-ended: // what is done is done
-		return nil
+	case r = <-result: // what is done is done
+		return r, nil
 	default:
-		return err
+		return r, err
 	}
 }
 

@@ -14,10 +14,7 @@ func (c *conversation) tellForks() {
 	c.forksDue = false
 	forks := c.node.log.Forks(c.id)
 	for _, f := range forks[min(c.forks, len(forks)):] {
-		name := c.node.Name(f.Author).Line()
-		if name == "" {
-			name = f.Author.Short()
-		}
+		name := orShort(c.node.Name(f.Author), f.Author)
 		c.node.feed.publish(chat.Notice{
 			Conversation: c.conv, Code: chat.NoticeFork,
 			Text:   name + " numbered two different messages alike: two copies of one key are in use, or somebody cheats",

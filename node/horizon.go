@@ -32,7 +32,8 @@ func (c *conversation) giveUpHorizon() {
 		}
 		c.do(func() {
 			c.headsMoved()
-			c.tellHistory()
+			_, missing := log.Missing(c.id)
+			c.tellHistory(missing)
 		})
 	})
 }

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"cmp"
+
 	"github.com/p2pchat/p2pchat/chat"
 )
 
@@ -36,15 +38,14 @@ func (c *conversation) request(evs []chat.Event) []chat.Event {
 		m.Request = true
 		evs[i] = m
 		if cfg.Requested != nil && cfg.Requested(p, m.Nick, m.Text, m.Time) {
-			name := m.Nick.Line()
-			if name == "" {
-				name = p.Short()
-			}
 			evs = append(evs, chat.Notice{
 				Conversation: c.conv, Code: chat.NoticeRequest,
-				Text: name + ", whom you do not know, wrote to you (hint: p2pchat requests)",
+				Text: orShort(m.Nick, p) + ", whom you do not know, wrote to you (hint: p2pchat requests)",
 			})
 		}
 	}
 	return evs
 }
+
+// orShort is a name on one line, or the end of the peer ID of who has none.
+func orShort(name chat.Text, p chat.PeerID) string { return cmp.Or(name.Line(), p.Short()) }

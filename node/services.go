@@ -149,14 +149,11 @@ func (c *conversation) hand(ctx context.Context, from chat.PeerID, live bool, se
 	}); err != nil {
 		return err
 	}
-	select {
-	case err := <-done:
+	stored, err := outcome(ctx, c, done)
+	if err != nil {
 		return err
-	case <-c.done:
-		return chat.ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return stored
 }
 
 // errEnough is what a stranger is told whose request waits for an answer.

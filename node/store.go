@@ -171,7 +171,7 @@ func (c *conversation) stored(err error) {
 	}
 }
 
-// resting reports whether the log failed a moment ago: then nothing is fetched.
+// storeRests reports whether the log failed a moment ago: then nothing is fetched.
 func (c *conversation) storeRests(now time.Time) bool {
 	return !c.store.failed.IsZero() && now.Sub(c.store.failed) < storeAgainAfter
 }
@@ -191,18 +191,17 @@ func (c *conversation) take(batch []arrival) {
 			continue // coming until it is shown, or passed over
 		}
 		delete(c.intake.coming, a.seg.ID)
-		switch {
-		case c.intake.await(a.seg, now) == show:
+		if c.intake.await(a.seg, now) == show {
 			c.show([]*chat.Segment{a.seg})
-		default:
-			// Segments overtake each other in the mesh, so the parents may be on
-			// their way; if not, whoever wrote the child surely has them.
-			from := a.from
-			if c.syncer.met[a.seg.Author] {
-				from = a.seg.Author
-			}
-			c.syncer.wantSoon(from, now)
+			continue
 		}
+		// Segments overtake each other in the mesh, so the parents may be on their
+		// way; if not, whoever wrote the child surely has them.
+		from := a.from
+		if c.syncer.met[a.seg.Author] {
+			from = a.seg.Author
+		}
+		c.syncer.wantSoon(from, now)
 	}
 	c.unmarked, c.forksDue = true, true
 	if c.backlog.shown && !c.conv.IsDirect() {

@@ -169,24 +169,24 @@ func (c *conversation) compared() {
 	}
 	c.backlog.shown = true // whatever comes now, and was said before, comes late
 	_, missing := c.node.log.Missing(c.id)
+	enough := min(gapTries, max(1, len(c.link.connected())))
 	switch {
 	case missing == 0:
 		c.syncer.without = 0
-		c.tellHistory()
-	case c.syncer.without >= min(gapTries, max(1, len(c.link.connected()))):
-		c.tellHistory()
+		c.tellHistory(0)
+	case c.syncer.without >= enough:
+		c.tellHistory(missing)
+	case c.syncer.without+1 < enough:
+		c.syncer.without++
+		c.syncAny()
 	default:
-		if c.syncer.without++; c.syncer.without < min(gapTries, max(1, len(c.link.connected()))) {
-			c.syncAny()
-		} else {
-			c.giveUpHorizon()
-		}
+		c.syncer.without++
+		c.giveUpHorizon()
 	}
 }
 
 // tellHistory tells whether all is here, and how much is not, if that is news.
-func (c *conversation) tellHistory() {
-	_, missing := c.node.log.Missing(c.id)
+func (c *conversation) tellHistory(missing int) {
 	if !c.syncer.told || missing != c.syncer.missing {
 		c.syncer.told, c.syncer.missing = true, missing
 		c.node.feed.publish(chat.History{Conversation: c.conv, Complete: missing == 0, Missing: missing})

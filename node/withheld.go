@@ -15,9 +15,6 @@ import (
 // catch-up. It stays in our log, as failed; the other side finds a gap where it
 // stood, if we wrote on.
 
-// droppedReason is why a segment failed that was taken out of the outbox.
-const droppedReason = "dropped"
-
 // maxWithheld is how many segments of one conversation are withheld, the first
 // that were taken out.
 const maxWithheld = 1024
@@ -49,7 +46,7 @@ func (w *withheld) all() []chat.OrderKey {
 
 // note withholds an own segment that was taken out.
 func (c *conversation) note(s *chat.Segment, is history.Standing) {
-	if c.conv.IsDirect() && is.State == chat.Failed && is.Reason == droppedReason {
+	if c.conv.IsDirect() && is.State == chat.Failed && is.Reason == history.Dropped {
 		c.withheld.add(s.Key())
 	}
 }

@@ -50,6 +50,11 @@ func (p *program) withHistory(ctx context.Context, folder *identity.Folder, f fu
 	if p.flags.noHistory {
 		return f(nil)
 	}
+	return p.useHistory(ctx, folder, f)
+}
+
+// useHistory runs f with the folder's history, opened for writing.
+func (p *program) useHistory(ctx context.Context, folder *identity.Folder, f func(*history.DB) error) error {
 	_, self, err := folder.Key()
 	if err != nil {
 		return err

@@ -150,13 +150,5 @@ func (p *program) changeHistory(ctx context.Context, f func(*history.DB, *identi
 	if _, err := os.Stat(historyPath(folder)); errors.Is(err, fs.ErrNotExist) {
 		return errNoHistory()
 	}
-	_, self, err := folder.Key()
-	if err != nil {
-		return err
-	}
-	db, err := p.openHistory(ctx, folder, self)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f(db, folder), db.Close())
+	return p.useHistory(ctx, folder, func(db *history.DB) error { return f(db, folder) })
 }
