@@ -263,6 +263,9 @@ func BenchmarkView(b *testing.B) {
 			w.touch(s)
 			for range 50_000 {
 				key := chat.OrderKey{Time: chat.Time(at+1) << 16, ID: number(int(rng.Int64()))}
+				if _, err := w.take(s, key); err != nil {
+					return err
+				}
 				if _, err := w.c.exec("INSERT INTO place(c, time, id, n) VALUES(?, ?, ?, ?)", s.c, dbTime(key.Time), key.ID[:], at+1); err != nil {
 					return err
 				}

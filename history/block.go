@@ -146,10 +146,10 @@ func sumFor(c *conn, bl *block) (*wire.SetSum, error) {
 	return &sum, nil
 }
 
-// addToBlock counts a place, which was just stored.
+// addToBlock counts the place that was taken last, and stored.
 func (w *writer) addToBlock(s *state, key chat.OrderKey) error {
 	last := len(s.blocks) - 1
-	if last < 0 || s.blocks[last].count >= maxBlock/2 && key.Compare(s.blocks[last].first) > 0 && w.atEnd(s, key) {
+	if last < 0 || s.blocks[last].count >= maxBlock/2 && key.Compare(s.blocks[last].first) > 0 && s.hole.end {
 		return w.newBlock(s, len(s.blocks), key, 1, sumOf([]chat.OrderKey{key}))
 	}
 	i := blockOf(s.blocks, key)
@@ -170,13 +170,6 @@ func (w *writer) addToBlock(s *state, key chat.OrderKey) error {
 	sum.Unmerge(right)
 	s.blocks[i].count = len(keys) / 2
 	return w.newBlock(s, i+1, keys[len(keys)/2], len(keys)-len(keys)/2, right)
-}
-
-// atEnd reports whether key is the newest of all.
-func (w *writer) atEnd(s *state, key chat.OrderKey) bool {
-	var one int
-	ok, err := w.c.get([]any{&one}, "SELECT 1 FROM place WHERE c = ? AND (time, id) > (?, ?) LIMIT 1", s.c, dbTime(key.Time), key.ID[:])
-	return err == nil && !ok
 }
 
 // newBlock inserts a dirty block as number i.

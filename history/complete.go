@@ -25,7 +25,7 @@ func (w *writer) place(s *state, seg *chat.Segment, n int64) error {
 	w.met(seg.ID, recent{s.c, n, waits == 0})
 	if waits > 0 {
 		s.incomplete++
-		_, err := w.c.exec("INSERT INTO incomplete(n, c, time, id, waits) VALUES(?, ?, ?, ?, ?)", n, s.c, dbTime(seg.Time), seg.ID[:], waits)
+		err := w.c.insert("incomplete(n, c, time, id, waits)", n, s.c, dbTime(seg.Time), seg.ID[:], waits)
 		if err != nil || !filled || s.gaps > 0 {
 			return err
 		}
@@ -104,8 +104,7 @@ func (w *writer) parents(s *state, seg *chat.Segment, n int64) (waits int, compl
 }
 
 func (w *writer) wait(s *state, p, n int64, done bool) error {
-	_, err := w.c.exec("INSERT INTO wait(c, p, n, done) VALUES(?, ?, ?, ?)", s.c, p, n, done)
-	return err
+	return w.c.insert("wait(c, p, n, done)", s.c, p, n, done)
 }
 
 // lookUp says what is known of a segment; its n is 0 if it is not held.
@@ -133,7 +132,7 @@ func (w *writer) lookUp(s *state, id chat.SegmentID) (recent, error) {
 // that of a segment that names it: those that the newest name are asked for
 // first.
 func (w *writer) gap(s *state, id chat.SegmentID, time chat.Time) (g int64, given bool, err error) {
-	if s.gaps+s.given > 0 {
+	if s.lacking.may(id) {
 		var was, is int64
 		ok, err := w.c.get([]any{&g, &was, &is}, "SELECT g, time, given FROM gap WHERE c = ? AND id = ?", s.c, id[:])
 		if err != nil {
@@ -151,6 +150,7 @@ func (w *writer) gap(s *state, id chat.SegmentID, time chat.Time) (g int64, give
 		return 0, false, err
 	}
 	s.gaps++
+	s.lacking.add(id)
 	g, err = res.LastInsertId()
 	return g, false, err
 }
@@ -159,7 +159,7 @@ func (w *writer) gap(s *state, id chat.SegmentID, time chat.Time) (g int64, give
 // named reports whether one that is complete names it; filled whether some wait
 // for it.
 func (w *writer) arrive(s *state, id chat.SegmentID, n int64) (named, filled bool, err error) {
-	if s.gaps+s.given == 0 {
+	if !s.lacking.may(id) {
 		return false, false, nil
 	}
 	var g, given int64
@@ -179,6 +179,7 @@ func (w *writer) arrive(s *state, id chat.SegmentID, n int64) (named, filled boo
 	if _, err := w.c.exec("UPDATE wait SET p = ? WHERE c = ? AND p = ?", n, s.c, -g); err != nil {
 		return false, false, err
 	}
+	s.lacking.remove(id)
 	_, err = w.c.exec("DELETE FROM gap WHERE g = ?", g)
 	return named, filled, err
 }
@@ -338,7 +339,7 @@ func (w *writer) completeAll(s *state) error {
 // fillGap tells those that wait for a missing segment that it will not come: it
 // counts as pruned.
 func (w *writer) fillGap(s *state, id chat.SegmentID) error {
-	if s.gaps+s.given == 0 {
+	if !s.lacking.may(id) {
 		return nil
 	}
 	var g, given int64
@@ -351,6 +352,7 @@ func (w *writer) fillGap(s *state, id chat.SegmentID) error {
 	} else {
 		s.gaps--
 	}
+	s.lacking.remove(id)
 	if _, err := w.c.exec("DELETE FROM gap WHERE g = ?", g); err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ type conn struct {
 	pool  *sql.DB
 	c     *sql.Conn
 	stmts map[string]*sql.Stmt
+	// late are rows to be inserted, and waiting is set if there may be any.
+	late    []*lateRows
+	waiting bool
 	// version is the file's data_version when it was last looked at.
 	version int64
 }
@@ -79,7 +82,15 @@ func (c *conn) close() error {
 	return errors.Join(append(errs, c.c.Close(), c.pool.Close())...)
 }
 
+// stmt is a statement that is about to run: what it may look at is written.
 func (c *conn) stmt(query string) (*sql.Stmt, error) {
+	if err := c.settle(); err != nil {
+		return nil, err
+	}
+	return c.prepared(query)
+}
+
+func (c *conn) prepared(query string) (*sql.Stmt, error) {
 	if s := c.stmts[query]; s != nil {
 		return s, nil
 	}
@@ -93,7 +104,15 @@ func (c *conn) stmt(query string) (*sql.Stmt, error) {
 
 // exec runs a statement that is kept for the next time.
 func (c *conn) exec(query string, args ...any) (sql.Result, error) {
-	s, err := c.stmt(query)
+	if err := c.settle(); err != nil {
+		return nil, err
+	}
+	return c.run(query, args)
+}
+
+// run is exec for what looks at no late rows.
+func (c *conn) run(query string, args []any) (sql.Result, error) {
+	s, err := c.prepared(query)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +121,9 @@ func (c *conn) exec(query string, args ...any) (sql.Result, error) {
 
 // script runs statements that are needed once.
 func (c *conn) script(query string) error {
+	if err := c.settle(); err != nil {
+		return err
+	}
 	_, err := c.c.ExecContext(context.Background(), query)
 	return err
 }

@@ -32,12 +32,11 @@ func testHeads(t *testing.T, open func(testing.TB, Config) log) {
 	want(t, "missing, those of the newest first", missing(l, c), idsOf(d, a))
 	put(t, l, d)
 	want(t, "missing", missing(l, c), idsOf(a))
-	want(t, "incomplete", idsOf(segsOf(t)(l.Incomplete(t.Context(), c, 2))...), idsOf(d, e))
-	want(t, "incomplete", idsOf(segsOf(t)(l.Incomplete(t.Context(), c, 9))...), idsOf(b, d, e))
+	want(t, "incomplete", must[[]chat.SegmentID](t)(incomplete(l, c)), idsOf(b, d, e))
 	put(t, l, a)
 	want(t, "heads", l.Heads(c), idsOf(e))
 	want(t, "missing", missing(l, c), nil)
-	want(t, "incomplete", segsOf(t)(l.Incomplete(t.Context(), c, 9)), nil)
+	want(t, "incomplete", must[[]chat.SegmentID](t)(incomplete(l, c)), nil)
 }
 
 func testManyHeads(t *testing.T, open func(testing.TB, Config) log) {

@@ -142,7 +142,7 @@ func testPrunedForGood(t *testing.T, open func(testing.TB, Config) log) {
 	want(t, "heads", l.Heads(c), idsOf(waits))
 	put(t, l, parent)
 	want(t, "heads", l.Heads(c), idsOf(waits, parent))
-	want(t, "incomplete", segsOf(t)(l.Incomplete(t.Context(), c, 9)), nil)
+	want(t, "incomplete", must[[]chat.SegmentID](t)(incomplete(l, c)), nil)
 }
 
 // An own segment that nobody else may have is kept, and all behind it.

@@ -175,14 +175,8 @@ func (d *DB) Has(conv chat.ConversationID, id chat.SegmentID) bool {
 		return c == k.c
 	}
 	has := false
-	err := d.read(context.Background(), func(c *conn) error {
-		n, _, err := find(c, k.c, conv, id)
-		if err != nil || n != 0 {
-			has = n != 0
-			return err
-		}
-		gone, err := c.number("SELECT count(*) FROM gone WHERE id = ? AND c = ?", id[:], k.c)
-		has = gone > 0
+	err := d.read(context.Background(), func(c *conn) (err error) {
+		has, err = met(c, k.c, conv, id)
 		return err
 	})
 	if err != nil {

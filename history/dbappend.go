@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -67,12 +66,11 @@ func (w *writer) append(seg *chat.Segment, own bool) (bool, error) {
 	if key.Compare(s.floor) <= 0 {
 		return false, w.below(s, seg)
 	}
-	n := w.nextN
-	res, err := w.c.exec("INSERT INTO place(c, time, id, n) VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING", s.c, dbTime(key.Time), key.ID[:], n)
-	if err != nil {
+	if is, err := w.take(s, key); err != nil || !is {
 		return false, err
 	}
-	if rows, err := res.RowsAffected(); err != nil || rows == 0 {
+	n := w.nextN
+	if err := w.c.insert("place(c, time, id, n)", s.c, dbTime(key.Time), key.ID[:], n); err != nil {
 		return false, err
 	}
 	w.nextN++
@@ -85,7 +83,7 @@ func (w *writer) append(seg *chat.Segment, own bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if _, err := w.c.exec("INSERT INTO segment(n, k, seq, count, id8, body) VALUES(?, ?, ?, ?, ?, ?)",
+	if err := w.c.insert("segment(n, k, seq, count, id8, body)",
 		n, k, int64(seg.Seq), len(seg.Bodies), head8(seg.ID[:]), pack(seg.Author, seg.Envelope)); err != nil {
 		return false, err
 	}
@@ -142,17 +140,35 @@ func (w *writer) messages(s *state, seg *chat.Segment, n int64) error {
 		}
 		m := w.nextM
 		w.nextM++
-		if _, err := w.c.exec("INSERT INTO message(m, n, idx, c, time, id8, kind, target8) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+		if err := w.c.insert("message(m, n, idx, c, time, id8, kind, target8)",
 			m, n, i, s.c, dbTime(seg.Time+chat.Time(i)), head8(id[:]), int64(b.Kind), target); err != nil {
 			return err
 		}
 		if !searchable(b.Kind) || b.Text.Empty() {
 			continue
 		}
-		if _, err := w.c.exec("INSERT INTO words(rowid, text) VALUES(?, ?)", m, b.Text.Raw()); err != nil {
+		w.words = append(w.words, wording{m, b.Text})
+	}
+	return nil
+}
+
+// A wording is the text of message m, to be searched.
+type wording struct {
+	m    int64
+	text chat.Text
+}
+
+// flushWords writes the words that are gathered. It comes last in a transaction:
+// the index writes what it has gathered itself whenever another statement begins
+// that might be undone by itself, and then has many small parts to merge.
+func (w *writer) flushWords() error {
+	for _, t := range w.words {
+		if _, err := w.c.exec("INSERT INTO words(rowid, text) VALUES(?, ?)", t.m, t.text.Raw()); err != nil {
 			return err
 		}
 	}
+	clear(w.words) // the texts may go
+	w.words = w.words[:0]
 	return nil
 }
 
@@ -169,6 +185,9 @@ type chainState struct {
 	next    int64
 	last    chat.OrderKey // the newest segment
 	touched bool
+	// free are numbers below next that no segment has; it is not kept of a chain
+	// with a fork.
+	free vacancies
 }
 
 // link puts seg into its author's chain, and returns the chain's number.
@@ -180,7 +199,7 @@ func (w *writer) link(s *state, seg *chat.Segment) (int64, error) {
 	if seg.Key().Compare(ch.last) > 0 {
 		ch.last, ch.touched = seg.Key(), true
 	}
-	if !ch.forked && int64(seg.Seq) < ch.next {
+	if !ch.forked && int64(seg.Seq) < ch.next && !ch.free.take(int64(seg.Seq), int64(seg.Next())) {
 		if err := w.findFork(s, ch, seg); err != nil {
 			return 0, err
 		}
@@ -228,6 +247,7 @@ func (w *writer) chain(s *state, seg *chat.Segment) (*chainState, error) {
 			return nil, err
 		}
 		ch.next = int64(seg.Seq) // nothing is in it yet
+		ch.free.below.to = ch.next
 		ch.touched = true
 	}
 	w.chains[key] = ch
@@ -278,23 +298,28 @@ func (w *writer) flushChains() error {
 }
 
 // findFork looks whether seg shares a number with another segment of its chain,
-// which as yet has no fork: then it can only be with a neighbour.
+// which as yet has no fork: then it can only be with a neighbour. If it does not,
+// what is free about it is remembered.
 func (w *writer) findFork(s *state, ch *chainState, seg *chat.Segment) error {
-	other, err := w.c.number(`SELECT n FROM (SELECT n, seq, count FROM segment WHERE k = ? AND seq <= ? ORDER BY seq DESC LIMIT 1)
-		WHERE seq + count > ?`, ch.k, int64(seg.Seq), int64(seg.Seq))
-	if err != nil {
+	from, to := int64(seg.Seq), int64(seg.Next())
+	var before, end, behind, begin, other int64
+	if _, err := w.c.get([]any{&before, &end}, "SELECT n, seq + count FROM segment WHERE k = ? AND seq <= ? ORDER BY seq DESC LIMIT 1", ch.k, from); err != nil {
 		return err
 	}
-	// The one behind is named first: so it is in memory too.
-	behind, err := w.c.number("SELECT n FROM segment WHERE k = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT 1",
-		ch.k, int64(seg.Seq), int64(seg.Next()))
-	if err != nil {
+	if end > from {
+		other = before
+	}
+	if _, err := w.c.get([]any{&behind, &begin}, "SELECT n, seq FROM segment WHERE k = ? AND seq > ? ORDER BY seq LIMIT 1", ch.k, from); err != nil {
 		return err
 	}
-	if behind != 0 {
-		other = behind
+	if behind == 0 {
+		begin = max(ch.next, to)
+	}
+	if begin < to {
+		other = behind // rather than the one before: so it is in memory too
 	}
 	if other == 0 {
+		ch.free = vacancies{below: vacancy{end, from}, above: vacancy{to, begin}}
 		return nil
 	}
 	ch.forked, ch.touched = true, true
@@ -331,26 +356,4 @@ func open(conv chat.ConversationID, author, body []byte) (*chat.Segment, error) 
 		return nil, fmt.Errorf("%w: a segment: %w", ErrDamaged, err)
 	}
 	return seg, nil
-}
-
-// find looks a segment of a conversation up by its ID. It is nil, and n 0, if it
-// is not held.
-func find(c *conn, conv int64, of chat.ConversationID, id chat.SegmentID) (n int64, seg *chat.Segment, err error) {
-	err = c.query(func(rows *sql.Rows) error {
-		var rowN int64
-		var body, author []byte
-		if err := rows.Scan(&rowN, &body, &author); err != nil {
-			return err
-		}
-		found, err := open(of, author, body)
-		if err != nil {
-			return err
-		}
-		if found.ID == id { // and not only its first 8 bytes
-			n, seg = rowN, found
-		}
-		return nil
-	}, `SELECT s.n, s.body, a.key FROM segment s CROSS JOIN chain k ON k.k = s.k CROSS JOIN author a ON a.a = k.a
-		WHERE s.id8 = ? AND k.c = ?`, head8(id[:]), conv)
-	return n, seg, err
 }

@@ -93,6 +93,9 @@ func (w *writer) pruneSome(conv chat.ConversationID, now time.Time) (n int, err 
 	if _, err := w.c.get([]any{&maxAge, &maxBytes, &private}, "SELECT max_age, max_bytes, peer IS NOT NULL FROM conversation WHERE c = ?", s.c); err != nil {
 		return 0, err
 	}
+	if err := w.flushWords(); err != nil { // some of them may be deleted
+		return 0, err
+	}
 	var oldest chat.Time
 	if maxAge > 0 {
 		oldest = chat.TimeOf(now.Add(-time.Duration(maxAge)))
@@ -226,6 +229,7 @@ func (w *writer) unwait(s *state, seg *chat.Segment, n int64) error {
 			continue
 		}
 		// Nobody names it any more.
+		s.lacking.remove(id)
 		if _, err := w.c.exec("DELETE FROM gap WHERE g = ?", g); err != nil {
 			return err
 		}

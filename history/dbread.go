@@ -55,16 +55,14 @@ func (d *DB) Get(ctx context.Context, conv chat.ConversationID, ids ...chat.Segm
 		return nil, err
 	}
 	err = d.read(ctx, func(c *conn) error {
-		for _, id := range ids {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			_, seg, err := find(c, k.c, conv, id)
+		for part := range slices.Chunk(ids, maxLookUp) {
+			found, err := findAll(c, k.c, conv, part)
 			if err != nil {
 				return err
 			}
-			if seg != nil {
-				segs = append(segs, seg)
+			segs = append(segs, found...)
+			if err := ctx.Err(); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -122,19 +120,6 @@ func (d *DB) LastOf(ctx context.Context, conv chat.ConversationID, author chat.P
 		return err
 	})
 	return seg, err
-}
-
-// Incomplete returns the newest limit segments of which an ancestor is missing,
-// the oldest of them first.
-func (d *DB) Incomplete(ctx context.Context, conv chat.ConversationID, limit int) ([]*chat.Segment, error) {
-	k, err := d.lookup(conv)
-	if err != nil || k == nil || limit <= 0 {
-		return nil, err
-	}
-	segs, err := d.segments(ctx, conv, "SELECT "+segmentColumns+" FROM incomplete p "+segmentJoin+
-		" WHERE p.c = ? ORDER BY p.time DESC, p.id DESC LIMIT ?", k.c, limit)
-	slices.Reverse(segs)
-	return segs, err
 }
 
 // Missing are the segments that held ones name as parents and that are neither

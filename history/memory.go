@@ -278,14 +278,6 @@ func (m *Memory) LastOf(ctx context.Context, conv chat.ConversationID, author ch
 	return seg, err
 }
 
-// Incomplete returns the newest limit segments of which an ancestor is missing,
-// the oldest of them first.
-func (m *Memory) Incomplete(ctx context.Context, conv chat.ConversationID, limit int) (segs []*chat.Segment, err error) {
-	err = m.with(ctx, conv, func(c *conversation) { segs = page(c.incomplete.descend(newest), limit) })
-	slices.Reverse(segs)
-	return segs, err
-}
-
 // Forks are the chains of the conversation in which two segments share a
 // number, at most 256, in the order found.
 func (m *Memory) Forks(conv chat.ConversationID) (forks []Fork) {

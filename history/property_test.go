@@ -72,7 +72,9 @@ func answers(t *rapid.T, l log, c chat.ConversationID, all []*chat.Segment) stri
 	say("heads %v, latest %d, floor %v, len %d", l.Heads(c), l.Latest(c), l.Floor(c), l.Len(c))
 	ids, n := l.Missing(c)
 	say("missing %d: %v", n, ids)
-	list("incomplete")(l.Incomplete(ctx, c, 100))
+	waiting, err := incomplete(l, c)
+	failed(err)
+	say("incomplete: %v", waiting)
 	list("all")(l.After(ctx, c, chat.OrderKey{}, 100))
 	list("newest")(l.Before(ctx, c, chat.OrderKey{}, 7))
 	for _, s := range all {
@@ -113,9 +115,9 @@ func answers(t *rapid.T, l log, c chat.ConversationID, all []*chat.Segment) stri
 	for _, o := range own {
 		say("unsettled %v %v %q", o.Segment.ID, o.State, o.Reason)
 	}
-	waiting, err := l.Outbox(ctx)
+	outbox, err := l.Outbox(ctx)
 	failed(err)
-	say("outbox %v", waiting)
+	say("outbox %v", outbox)
 	sums, err := l.Conversations(ctx)
 	failed(err)
 	for _, s := range sums {

@@ -24,6 +24,8 @@ type state struct {
 	// dirty are the blocks without a blocksum; fresh those that the transaction
 	// has made, and so may change in place.
 	dirty, fresh map[*block]bool
+	lacking      lacking
+	hole         hole
 	touched      bool
 }
 
@@ -99,6 +101,9 @@ func (w *writer) fill(s *state) (err error) {
 		if *n.to, err = w.c.number(n.query, s.c); err != nil {
 			return err
 		}
+	}
+	if err := s.lacking.load(w.c, s.c, s.gaps+s.given); err != nil {
+		return err
 	}
 	if err := s.heads.load(w.c, s.c); err != nil {
 		return err

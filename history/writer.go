@@ -92,9 +92,10 @@ type writer struct {
 	chains  map[chainKey]*chainState
 	authors map[chat.PeerID]int64
 	recent  map[chat.SegmentID]recent
-	nextN   int64 // of the next segment, or 0 if not known
-	nextM   int64 // of the next message
-	gone    int64 // how many pruned IDs are remembered, at most
+	nextN   int64     // of the next segment, or 0 if not known
+	nextM   int64     // of the next message
+	gone    int64     // how many pruned IDs are remembered, at most
+	words   []wording // not written yet
 	// touched are the conversations that the transaction changes, in order.
 	touched []*state
 	// version is the file's data_version when the last transaction began.
@@ -121,7 +122,7 @@ func (w *writer) forget() {
 	w.chains = make(map[chainKey]*chainState)
 	w.authors = make(map[chat.PeerID]int64)
 	w.recent = make(map[chat.SegmentID]recent)
-	w.nextN, w.nextM, w.touched = 0, 0, nil
+	w.nextN, w.nextM, w.touched, w.words = 0, 0, nil, nil
 }
 
 // group writes jobs in one transaction. If that fails, each is tried by itself,
@@ -143,7 +144,7 @@ func (w *writer) group(jobs []*job) {
 func (w *writer) transact(jobs ...*job) error {
 	err := w.try(jobs)
 	if err != nil {
-		_, _ = w.c.exec("ROLLBACK") // it may be over already
+		w.c.rollback()
 		w.forget()
 	}
 	return err
@@ -211,6 +212,9 @@ func (w *writer) commit() error {
 		if err := w.flush(s); err != nil {
 			return err
 		}
+	}
+	if err := w.flushWords(); err != nil {
+		return err
 	}
 	// Whoever takes a View must see either both the file and what is published
 	// of it as before, or both as after.

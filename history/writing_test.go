@@ -75,11 +75,14 @@ func TestGroupsAreBounded(t *testing.T) {
 		d := newDB("", Config{})
 		var wg sync.WaitGroup
 		for range 2 * groupJobs {
-			wg.Go(func() {
-				j := c.j
-				select {
-				case d.jobs <- &j:
-				case <-d.quit:
+			wg.Go(func() { // over and over: there must be some however many are taken
+				for {
+					j := c.j
+					select {
+					case d.jobs <- &j:
+					case <-d.quit:
+						return
+					}
 				}
 			})
 		}
