@@ -96,9 +96,4 @@ func (c *eagerConn) Read(p []byte) (int, error) {
 }
 
 // Stat is the inner connection's, if it has one.
-func (c *eagerConn) Stat() network.ConnStats {
-	if cs, ok := c.Conn.(network.ConnStat); ok {
-		return cs.Stat()
-	}
-	return network.ConnStats{}
-}
+func (c *eagerConn) Stat() network.ConnStats { return statOf(c.Conn) }

@@ -1,13 +1,3 @@
-// Package host builds the libp2p host of a node from a config: TCP, Noise,
-// yamux, fixed limits, a gater and a connection manager.
-//
-// It is assembled by hand instead of by the root package of go-libp2p, which
-// links QUIC and WebRTC even for a host that never uses them (9 MB of binary,
-// 7 MB of idle memory).
-//
-// A Host owns every goroutine that libp2p starts for it; Close stops them all
-// and waits. Package host does not find peers (see discovery), does not keep
-// keys (see identity) and does not decide who is blocked: it asks Config.Blocked.
 package host
 
 import (
@@ -17,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,7 +23,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/transport"
 	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
-	"github.com/libp2p/go-libp2p/p2p/host/observedaddrs"
 	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
@@ -43,10 +34,13 @@ import (
 )
 
 const (
-	// keepAlive is how often yamux asks whether a silent peer still lives. It
-	// and muxWriteTimeout decide how soon a vanished peer is noticed: after 10
-	// to 20 s in place of the 40 s of the defaults.
-	keepAlive = 10 * time.Second
+	// keepAlive is how often yamux asks whether a silent peer still lives: this
+	// long after it was last heard. With muxWriteTimeout it decides how soon a
+	// vanished peer is noticed: after at most 13 s, in place of the 40 s of the
+	// defaults. A question is 30 bytes of TCP payload and so is its answer; one
+	// side's question counts as a sign of life for the other's clock, so an idle
+	// connection costs 27 kB an hour in each direction together.
+	keepAlive = 8 * time.Second
 
 	// muxWriteTimeout is how long yamux waits for one write, and for the answer
 	// to one keep-alive, before it gives the connection up.
@@ -94,13 +88,41 @@ type Config struct {
 	// Transport makes the layer below Noise; tests put an in-memory one here.
 	// If nil, TCP.
 	Transport func(transport.Upgrader, network.ResourceManager) (Transport, error)
+	// Relays are the seeds, which are asked for a relay reservation and whether
+	// others can reach us. May be empty: then nobody is asked.
+	Relays []peer.AddrInfo
+	// Seed makes this node a seed: public by its own word, it relays for others
+	// and tells them whether they can be reached.
+	Seed bool
+	// RelayLimit bounds each connection that a seed relays. If zero, the defaults.
+	RelayLimit RelayLimit
+	// NoPortMapping keeps the host from asking the router for a port.
+	NoPortMapping bool
+	// Moved is called after the machine changed its network or woke up, when the
+	// listeners are renewed already, on a goroutine of its own, one call at a
+	// time. It may not block long: Close waits for it. If nil, nobody is told.
+	Moved func(why string)
 	// Log receives debug records. If nil, they are dropped.
 	Log *slog.Logger
+
+	// interfaces gives the machine's addresses; tests have their own. If nil,
+	// the operating system's.
+	interfaces func() ([]netip.Addr, error)
+	// wallClock is the time of day, which jumps when the machine wakes up. If
+	// nil, the real one.
+	wallClock func() time.Time
 }
 
 func (c Config) userAgent() string          { return cmp.Or(c.UserAgent, "p2pchat") }
 func (c Config) dialTimeout() time.Duration { return cmp.Or(c.DialTimeout, defaultDialTimeout) }
 func (c Config) log() *slog.Logger          { return cmp.Or(c.Log, slog.New(slog.DiscardHandler)) }
+
+func (c Config) wall() func() time.Time {
+	if c.wallClock != nil {
+		return c.wallClock
+	}
+	return func() time.Time { return time.Now().Round(0) } // without the other clock's reading
+}
 
 // A Host is a running libp2p host.
 type Host struct {
@@ -108,9 +130,29 @@ type Host struct {
 	// for more than that (AllAddrs, IDService, Reachability).
 	*basichost.BasicHost
 
-	cfg       Config
-	transport Transport
-	observed  *observedaddrs.Manager
+	cfg        Config
+	swarm      *swarm.Swarm
+	gate       *gater
+	upgrader   transport.Upgrader
+	transport  Transport
+	traffic    *traffic
+	interfaces *interfaces
+	observer   *observer
+	puncher    *puncher
+	mapper     *mapper       // nil: the router is not asked
+	relays     *reservations // nil: no seeds, or a seed
+	proofs     *proofs       // nil: as above
+
+	reachability atomic.Int32 // a network.Reachability
+	emitReach    event.Emitter
+	emitAddrs    event.Emitter
+	told         sync.Mutex
+	toldAddrs    []ma.Multiaddr // guarded by told
+
+	ctx       context.Context // ends the goroutines in running
+	stop      context.CancelFunc
+	running   sync.WaitGroup
+	services  closers // closed before the basic host
 	closeOnce sync.Once
 }
 
@@ -127,10 +169,17 @@ func New(ctx context.Context, cfg Config) (*Host, error) {
 	if err := h.assemble(id); err != nil {
 		return nil, fmt.Errorf("build host: %w", err)
 	}
+	if err := h.serve(); err != nil {
+		return nil, errors.Join(fmt.Errorf("build host: %w", err), h.Close())
+	}
 	// Listening comes last: the gater, the limits and identify must be at work
 	// before the first stranger is let in.
 	if err := h.listen(ctx); err != nil {
 		return nil, errors.Join(err, h.Close())
+	}
+	if h.watches() {
+		known := h.interfaces.fresh()
+		h.running.Go(func() { h.watch(h.ctx, known) })
 	}
 	cfg.log().Debug("host started", "peer", id, "listen", h.Network().ListenAddresses())
 	return h, nil
@@ -179,44 +228,82 @@ func (h *Host) assemble(id peer.ID) (err error) {
 	built.add(ps)
 
 	bus := eventbus.NewBus()
-	gate := &gater{blocked: h.cfg.Blocked, log: h.cfg.log()}
-	sw, err := h.newSwarm(id, ps, bus, rm, gate)
-	if err != nil {
+	h.gate = &gater{blocked: h.cfg.Blocked, log: h.cfg.log()}
+	if h.swarm, err = h.newSwarm(id, ps, bus, rm, h.gate); err != nil {
 		return fmt.Errorf("swarm: %w", err)
 	}
-	built.add(sw)
+	built.add(h.swarm)
 
-	upgrader, err := h.newUpgrader(rm, gate)
-	if err != nil {
+	h.traffic = newTraffic()
+	if h.upgrader, err = h.newUpgrader(h.cfg.Key, rm, h.gate); err != nil {
 		return fmt.Errorf("upgrader: %w", err)
 	}
-	if h.transport, err = h.newTransport(eagerUpgrader{upgrader}, rm); err != nil {
+	if h.transport, err = h.newTransport(h.upgrader, rm); err != nil {
 		return fmt.Errorf("transport: %w", err)
 	}
-	if err := sw.AddTransport(h.transport); err != nil {
+	if err := h.swarm.AddTransport(h.transport); err != nil {
 		return fmt.Errorf("transport: %w", err)
 	}
-	// Here goes the circuit relay's client transport (client.AddTransport), and
-	// before newBasicHost the dialer host and service of AutoNAT v2.
-
-	if h.observed, err = observedaddrs.NewManager(bus, sw); err != nil {
-		return fmt.Errorf("observed addresses: %w", err)
-	}
-	h.BasicHost, err = basichost.NewHost(sw, &basichost.HostOpts{
-		EventBus:             bus,
-		ConnManager:          cm,
-		EnablePing:           true,
-		UserAgent:            h.cfg.userAgent(),
-		ObservedAddrsManager: h.observed,
-		// Here go AddrsFactory, AutoNATv2, EnableHolePunching and the options of
-		// the relay service.
+	h.knowOurselves()
+	// AutoNAT, hole punching, the relay service and port mapping are not asked
+	// of the basic host: serve starts them, with fewer polls and fewer believers.
+	h.BasicHost, err = basichost.NewHost(h.swarm, &basichost.HostOpts{
+		EventBus:     bus,
+		ConnManager:  cm,
+		EnablePing:   true,
+		UserAgent:    h.cfg.userAgent(),
+		AddrsFactory: h.addrs,
 	})
 	if err != nil {
 		return err
 	}
-	h.observed.Start(sw)
+	h.ctx, h.stop = context.WithCancel(context.Background())
 	h.Start()
-	// Here goes autorelay: NewAutoRelay(h.BasicHost), Start, and Close in Close.
+	return nil
+}
+
+// knowOurselves prepares what AddrsFactory asks.
+func (h *Host) knowOurselves() {
+	source := h.cfg.interfaces
+	if source == nil {
+		source = systemInterfaces
+	}
+	h.interfaces = &interfaces{source: source}
+	h.observer = newObserver(h.swarm.ListenAddresses, h.isRelay)
+	h.puncher = &puncher{h: h}
+	if h.hasSeeds() {
+		h.relays, h.proofs = newReservations(h), newProofs(h)
+	}
+	if h.mapsPorts() {
+		h.mapper = newMapper(h.swarm, h.interfaces)
+	}
+}
+
+// serve starts what makes us reachable, and a seed's services for others.
+func (h *Host) serve() (err error) {
+	if h.emitReach, err = h.EventBus().Emitter(new(event.EvtLocalReachabilityChanged), eventbus.Stateful); err != nil {
+		return err
+	}
+	if h.emitAddrs, err = h.EventBus().Emitter(new(event.EvtAutoRelayAddrsUpdated), eventbus.Stateful); err != nil {
+		return err
+	}
+	if err := h.useRelays(); err != nil {
+		return err
+	}
+	if h.cfg.Seed {
+		if err := h.serveRelay(); err != nil {
+			return err
+		}
+	}
+	if err := h.startReach(); err != nil {
+		return err
+	}
+	if err := h.listenToEvents(); err != nil {
+		return err
+	}
+	if h.mapper != nil {
+		h.running.Go(func() { h.mapper.run(h.ctx) })
+	}
 	return nil
 }
 
@@ -231,24 +318,28 @@ func newPeerstore(id peer.ID, key crypto.PrivKey) (peerstore.Peerstore, error) {
 	return ps, nil
 }
 
-func (h *Host) newSwarm(id peer.ID, ps peerstore.Peerstore, bus event.Bus, rm network.ResourceManager, gate *gater) (*swarm.Swarm, error) {
-	return swarm.NewSwarm(id, ps, bus,
+func (h *Host) newSwarm(id peer.ID, ps peerstore.Peerstore, bus event.Bus, rm network.ResourceManager, gate *gater, more ...swarm.Option) (*swarm.Swarm, error) {
+	return swarm.NewSwarm(id, ps, bus, append([]swarm.Option{
 		swarm.WithResourceManager(rm),
 		swarm.WithConnectionGater(gate),
 		swarm.WithDialTimeout(h.cfg.dialTimeout()),
 		swarm.WithDialTimeoutLocal(h.cfg.dialTimeout()),
 		// We never dial UDP, so there is nothing to learn about it.
 		swarm.WithUDPBlackHoleSuccessCounter(nil),
-	)
+	}, more...)...)
 }
 
-func (h *Host) newUpgrader(rm network.ResourceManager, gate *gater) (transport.Upgrader, error) {
+func (h *Host) newUpgrader(key crypto.PrivKey, rm network.ResourceManager, gate *gater) (transport.Upgrader, error) {
 	muxers := []tptu.StreamMuxer{{ID: yamux.ID, Muxer: newMuxer()}}
-	security, err := noise.New(noise.ID, h.cfg.Key, muxers)
+	security, err := noise.New(noise.ID, key, muxers)
 	if err != nil {
 		return nil, err
 	}
-	return tptu.New([]sec.SecureTransport{security}, muxers, nil, rm, gate, tptu.WithAcceptTimeout(acceptTimeout))
+	u, err := tptu.New([]sec.SecureTransport{security}, muxers, nil, rm, gate, tptu.WithAcceptTimeout(acceptTimeout))
+	if err != nil {
+		return nil, err
+	}
+	return countingUpgrader{eagerUpgrader{u}, h.traffic}, nil
 }
 
 // newMuxer copies libp2p's yamux settings, so that no other host in the process
@@ -270,17 +361,13 @@ func (h *Host) newTransport(upgrader transport.Upgrader, rm network.ResourceMana
 // listen listens on every address itself, because swarm.Listen is content when
 // one of them works.
 func (h *Host) listen(ctx context.Context) error {
-	sw, ok := h.Network().(*swarm.Swarm)
-	if !ok {
-		return fmt.Errorf("listen: unexpected network %T", h.Network())
-	}
 	for _, a := range h.cfg.Listen {
-		if err := errors.Join(ctx.Err(), sw.AddListenAddr(a)); err != nil {
+		if err := errors.Join(ctx.Err(), h.swarm.AddListenAddr(a)); err != nil {
 			return fmt.Errorf("listen on %s: %w", a, err)
 		}
 	}
 	for _, a := range h.cfg.ListenOptional {
-		err := errors.Join(ctx.Err(), sw.AddListenAddr(a))
+		err := errors.Join(ctx.Err(), h.swarm.AddListenAddr(a))
 		if familyMissing(err) {
 			h.cfg.log().Debug("address family missing, not listening", "addr", a, "err", err)
 			continue
@@ -304,13 +391,25 @@ func familyMissing(err error) bool {
 func (h *Host) Close() error {
 	var err error
 	h.closeOnce.Do(func() {
-		err = h.BasicHost.Close()
-		// After the basic host, not before: identify publishes to a queue that
-		// this manager reads, and closing waits for identify.
-		err = errors.Join(err, h.observed.Close())
+		h.stop()
+		// Before the rest: these work on the host, and some wait for its events.
+		h.running.Wait()
+		err = h.puncher.close()
+		h.services.close()
+		err = errors.Join(err, h.BasicHost.Close())
+		for _, e := range []event.Emitter{h.emitReach, h.emitAddrs} {
+			if e != nil {
+				err = errors.Join(err, e.Close())
+			}
+		}
 	})
 	return err
 }
+
+// closer is a function that closes.
+type closer func() error
+
+func (c closer) Close() error { return c() }
 
 // closers closes what was built, in reverse order.
 type closers []io.Closer
