@@ -97,6 +97,8 @@ type seed struct {
 	// nudge says that the connection may have come or gone. It holds one: more
 	// would say the same.
 	nudge chan struct{}
+	// moved says that we are in another network. It holds one, as above.
+	moved chan struct{}
 
 	mu     sync.Mutex
 	status SeedStatus
@@ -114,7 +116,7 @@ func Attach(h corehost.Host, cfg Config) *Attachment {
 			cfg.log().Debug("ignored a seed", "peer", info.ID, "err", err)
 			continue
 		}
-		s := &seed{info: info, nudge: make(chan struct{}, 1)}
+		s := &seed{info: info, nudge: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 		s.status = SeedStatus{Peer: id, Addrs: slices.Clone(info.Addrs), Since: now}
 		a.seeds = append(a.seeds, s)
 		if info.ID == h.ID() {
@@ -129,7 +131,8 @@ func Attach(h corehost.Host, cfg Config) *Attachment {
 	}
 	a.watch(ctx)
 	for _, s := range a.byPeer {
-		a.wg.Go(func() { a.keep(ctx, s) })
+		k := &keeper{a: a, seed: s, lost: now}
+		a.wg.Go(func() { k.run(ctx) })
 	}
 	return a
 }
@@ -171,61 +174,6 @@ func (a *Attachment) watch(ctx context.Context) {
 	})
 }
 
-// settled is how long a connection must have held to count as a success: a seed
-// that lets us in and throws us out is asked ever less often, too.
-const settled = 10 * time.Second
-
-// lookAgain is how often a keeper looks whether its seed is still connected,
-// should the host not have said so.
-const lookAgain = 30 * time.Second
-
-// keep owns the connection with one seed until ctx ends.
-func (a *Attachment) keep(ctx context.Context, s *seed) {
-	lost, failed := time.Now(), 0
-	var reached time.Time
-	wait := a.headStart(s.info.ID)
-	for {
-		switch {
-		case a.connected(s):
-			if a.record(s, true, nil) {
-				reached = time.Now()
-				a.cfg.log().Debug("attached to seed", "peer", s.info.ID)
-			}
-			if !pause(ctx, lookAgain, s.nudge) {
-				return
-			}
-			if a.connected(s) {
-				continue
-			}
-			a.record(s, false, nil)
-			a.cfg.log().Debug("lost seed", "peer", s.info.ID)
-			if time.Since(reached) >= settled {
-				lost, failed = time.Now(), 0
-			}
-			wait = a.headStart(s.info.ID) + redialPause(failed, time.Since(lost), a.cfg.rand())
-			failed++
-		case wait > 0:
-			until := time.Now().Add(wait)
-			if !pause(ctx, wait, s.nudge) {
-				return
-			}
-			wait = max(time.Until(until), 0) // a nudge may come early
-		default:
-			err := a.dial(ctx, s)
-			if ctx.Err() != nil {
-				return
-			}
-			if err == nil {
-				continue
-			}
-			a.record(s, false, err)
-			a.cfg.log().Debug("seed not reached", "peer", s.info.ID, "failed", failed+1, "err", chat.SafeString(err.Error()))
-			wait = a.headStart(s.info.ID) + redialPause(failed, time.Since(lost), a.cfg.rand())
-			failed++
-		}
-	}
-}
-
 // headStart is what we give another seed that may be dialling us.
 func (a *Attachment) headStart(other peer.ID) time.Duration {
 	if a.cfg.Seed && a.h.ID() > other {
@@ -236,20 +184,6 @@ func (a *Attachment) headStart(other peer.ID) time.Duration {
 
 func (a *Attachment) connected(s *seed) bool {
 	return a.h.Network().Connectedness(s.info.ID) == network.Connected
-}
-
-// dial connects to a seed. Forced direct, because then libp2p ignores its own
-// backoff, which would hide a seed that is back for up to five minutes.
-func (a *Attachment) dial(ctx context.Context, s *seed) error {
-	ctx, cancel := context.WithTimeout(network.WithForceDirectDial(ctx, "seed"), dialTimeout)
-	defer cancel()
-	if err := a.h.Connect(ctx, s.info); err != nil {
-		return err
-	}
-	if !a.connected(s) {
-		return errors.New("closed by the seed right away")
-	}
-	return nil
 }
 
 // record notes how it stands and tells cfg.Changed of a difference.
@@ -298,17 +232,3 @@ type safeError struct{ error }
 
 func (e safeError) Error() string { return chat.SafeString(e.error.Error()) }
 func (e safeError) Unwrap() error { return e.error }
-
-// pause waits for d, or less if nudged, and tells whether ctx let it.
-func pause(ctx context.Context, d time.Duration, nudge <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-nudge:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type announcer struct {
 	mu    sync.Mutex
 	last  time.Time // of the latest success
 	told  int       // servers that were told then
+	next  time.Time // of the next attempt, at the latest
 	fault error     // why the latest attempt failed
 }
 
@@ -48,6 +50,7 @@ func (a *announcer) run(ctx context.Context) {
 	if !a.s.awaitTable(ctx) || !sleep(ctx, a.after) {
 		return
 	}
+	var latest [2]time.Time // of the attempts that told anybody, the last one last
 	for failed := 0; ; {
 		if !a.s.awaitTable(ctx) {
 			return
@@ -60,20 +63,38 @@ func (a *announcer) run(ctx context.Context) {
 		if failed++; err == nil {
 			failed = 0
 		}
-		if !sleep(ctx, announceGap) {
-			return
+		if !errors.Is(err, errNoAddrs) { // else nobody was bothered
+			latest = [2]time.Time{latest[1], time.Now()}
 		}
-		timer := time.NewTimer(max(announcePause(failed, a.s.cfg.rand())-announceGap, 0))
-		select {
-		case <-timer.C:
-		case <-a.again:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
+		if !a.await(ctx, announceWait(latest, time.Now()), announcePause(failed, a.s.cfg.rand())) {
 			return
 		}
 	}
+}
+
+// await waits for pause, or until the name is to be renewed, but at least for
+// gap, and tells whether ctx let it.
+func (a *announcer) await(ctx context.Context, gap, pause time.Duration) bool {
+	a.plan(time.Now().Add(max(gap, pause)))
+	if !sleep(ctx, gap) {
+		return false
+	}
+	timer := time.NewTimer(max(pause-gap, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-a.again:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (a *announcer) plan(next time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.next = next
 }
 
 func (a *announcer) note(told int, err error) {
@@ -89,8 +110,8 @@ func (a *announcer) note(told int, err error) {
 	a.last, a.told = time.Now(), told
 }
 
-func (a *announcer) status() (last time.Time, told int, fault error) {
+func (a *announcer) status(st *SearchStatus) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.last, a.told, a.fault
+	st.Announced, st.Servers, st.NextAnnouncement, st.LastError = a.last, a.told, a.next, a.fault
 }

@@ -97,6 +97,7 @@ func (t *table) talk(st network.Stream, k key) ([]peer.AddrInfo, error) {
 	}
 	kept := members[:0]
 	for _, m := range members {
+		m.Addrs = t.use(m.Addrs)
 		// The server has no address of some: we may have.
 		if m.ID != t.h.ID() && (len(m.Addrs) > 0 || len(t.h.Peerstore().Addrs(m.ID)) > 0) {
 			kept = append(kept, m)

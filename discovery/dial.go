@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	corehost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/p2pchat/p2pchat/chat"
 )
@@ -37,6 +39,7 @@ const (
 var (
 	errNotAllowed   = errors.New("not allowed here")
 	errClosedAtOnce = errors.New("connected, and closed at once")
+	errMoved        = errors.New("the network changed meanwhile")
 )
 
 // A manner says how to dial somebody.
@@ -49,6 +52,9 @@ const (
 	polite
 	// urgent is eager, and does not wait for its turn: a user does.
 	urgent
+	// closer is polite, for somebody who may be reached already, but only
+	// through a relay: it ends with a direct connection.
+	closer
 )
 
 // A dialer dials politely and within limits.
@@ -58,9 +64,20 @@ type dialer struct {
 	rand    func() float64
 	slots   chan struct{} // one in it for each dial that runs
 
+	// What follows says which addresses may be dialled (see tidy.go). It is set
+	// before the first dial; nil means nothing is known.
+	horizon    func() scope
+	isSeed     func(peer.ID) bool
+	remembered func(peer.ID) []ma.Multiaddr
+	given      trustedSet // by the user
+	heard      trustedSet // on the local network
+
 	mu       sync.Mutex
 	failures map[peer.ID]failure
 	running  map[peer.ID]int // dials, also those that wait
+	punchBy  time.Time       // until when a relayed dial waits for hole punching; zero before the first
+	here     context.Context // ends when we move to another network
+	leave    context.CancelFunc
 }
 
 // A failure tells how often in a row a peer could not be reached, and until
@@ -71,7 +88,7 @@ type failure struct {
 }
 
 func newDialer(h corehost.Host, allowed func(peer.ID) bool, rand func() float64) *dialer {
-	return &dialer{
+	d := &dialer{
 		h:        h,
 		allowed:  allowed,
 		rand:     rand,
@@ -79,6 +96,8 @@ func newDialer(h corehost.Host, allowed func(peer.ID) bool, rand func() float64)
 		failures: make(map[peer.ID]failure),
 		running:  make(map[peer.ID]int),
 	}
+	d.here, d.leave = context.WithCancel(context.Background())
+	return d
 }
 
 // usable reports whether p is somebody we may talk with: not ourselves, nobody
@@ -94,8 +113,23 @@ func (d *dialer) usable(p peer.ID) bool {
 // larger reports whether our peer ID is the larger one.
 func (d *dialer) larger(p peer.ID) bool { return d.h.ID() > p }
 
+// connected reports whether p can be talked with, if only through a relay.
 func (d *dialer) connected(p peer.ID) bool {
+	c := d.h.Network().Connectedness(p)
+	return c == network.Connected || c == network.Limited
+}
+
+// near reports whether p is connected directly.
+func (d *dialer) near(p peer.ID) bool {
 	return d.h.Network().Connectedness(p) == network.Connected
+}
+
+// there reports whether a dial of this manner has nothing left to do.
+func (d *dialer) there(p peer.ID, how manner) bool {
+	if how == closer {
+		return d.near(p)
+	}
+	return d.connected(p)
 }
 
 // resting reports whether p is better left alone: it is being dialled, or could
@@ -129,18 +163,21 @@ func (d *dialer) dial(ctx context.Context, info peer.AddrInfo, how manner) error
 	if len(info.Addrs) > 0 {
 		addAddrs(d.h, info, foundAddrLife)
 	}
+	if len(d.h.Peerstore().Addrs(info.ID)) == 0 { // the host forgets sooner than we
+		addAddrs(d.h, peer.AddrInfo{ID: info.ID, Addrs: d.trusted(info.ID)}, foundAddrLife)
+	}
 	defer d.begin(info.ID)()
 	larger := d.larger(info.ID)
 	var err error
 	for try := range dialTries {
-		if d.connected(info.ID) {
+		if d.there(info.ID, how) {
 			return nil
 		}
-		if wait := dialWait(try, how == polite, larger, d.rand()); wait > 0 {
+		if wait := dialWait(try, how == polite || how == closer, larger, d.rand()); wait > 0 {
 			if !sleep(ctx, wait) {
 				return ctx.Err()
 			}
-			if d.connected(info.ID) {
+			if d.there(info.ID, how) {
 				return nil
 			}
 		}
@@ -152,14 +189,19 @@ func (d *dialer) dial(ctx context.Context, info peer.AddrInfo, how manner) error
 		if ctx.Err() != nil {
 			return err
 		}
-		if !again(err, time.Since(began)) || len(d.h.Peerstore().Addrs(info.ID)) == 0 {
+		if errors.Is(err, errMoved) {
+			continue
+		}
+		if !again(err, time.Since(began)) || len(d.worthy(info.ID)) == 0 {
 			break
 		}
 	}
-	if d.connected(info.ID) {
+	if d.there(info.ID, how) {
 		return nil // the other side got through
 	}
-	d.failed(info.ID, time.Now())
+	if how != closer { // else it can be talked with all the same
+		d.failed(info.ID, time.Now())
+	}
 	return err
 }
 
@@ -198,7 +240,7 @@ func addrErrors(err error) (all []error) {
 	return all
 }
 
-// attempt is one dial on all addresses of p.
+// attempt is one dial on all addresses of p that may be dialled.
 func (d *dialer) attempt(ctx context.Context, p peer.ID, how manner) error {
 	if how != urgent {
 		select {
@@ -210,28 +252,31 @@ func (d *dialer) attempt(ctx context.Context, p peer.ID, how manner) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	if d.direct(p) {
+	// What has left by the old network would be waited for in vain.
+	here := d.network()
+	defer context.AfterFunc(here, cancel)()
+	addrs := d.tidy(p)
+	if slices.ContainsFunc(addrs, isCircuit) && how != closer {
+		// libp2p tries both kinds of addresses and gives the direct ones half a
+		// second, if any of them is on the internet.
+		d.awaitPunch(ctx)
+		ctx = network.WithAllowLimitedConn(ctx, "discovery")
+		d.clearBackoff(p)
+	} else if len(addrs) > 0 {
 		// libp2p's own backoff does not hold for a forced direct dial; ours is
 		// the one that counts. Relayed addresses it would leave out.
 		ctx = network.WithForceDirectDial(ctx, "discovery")
 	}
 	if err := d.h.Connect(ctx, peer.AddrInfo{ID: p}); err != nil {
+		if here.Err() != nil {
+			return errMoved
+		}
 		return err
 	}
-	if !d.connected(p) {
+	if !d.there(p, how) {
 		return errClosedAtOnce
 	}
 	return nil
-}
-
-// direct reports whether p has an address that is not a relay's.
-func (d *dialer) direct(p peer.ID) bool {
-	for _, a := range d.h.Peerstore().Addrs(p) {
-		if !isCircuit(a) {
-			return true
-		}
-	}
-	return false
 }
 
 func (d *dialer) succeeded(p peer.ID) {
@@ -253,6 +298,39 @@ func (d *dialer) failed(p peer.ID, now time.Time) {
 	f.count++
 	f.until = now.Add(failurePause(f.count, d.rand()))
 	d.failures[p] = f
+}
+
+// network is a context that ends when we move to another network.
+func (d *dialer) network() context.Context {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.here
+}
+
+// forgive forgets all failures, and has the dials on their way begin anew: the
+// network is another one.
+func (d *dialer) forgive() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.failures)
+	d.punchBy = time.Time{}
+	d.leave()
+	d.here, d.leave = context.WithCancel(context.Background())
+}
+
+// counts tells how many dials run or wait, and how many peers are left alone.
+func (d *dialer) counts(now time.Time) (dials, resting int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, n := range d.running {
+		dials += n
+	}
+	for _, f := range d.failures {
+		if now.Before(f.until) {
+			resting++
+		}
+	}
+	return dials, resting
 }
 
 // addAddrs gives the host addresses of a peer, bounded.

@@ -177,7 +177,7 @@ func TestInventedMembersCostBoundedDials(t *testing.T) {
 		for i := range maxRecordsOfKey {
 			info := peer.AddrInfo{ID: testPeer(i)}
 			for a := range maxAddrs + 2 {
-				info.Addrs = append(info.Addrs, ma.StringCast(fmt.Sprintf("/ip4/10.99.0.%d/tcp/%d", i%200+1, a+1))) // nobody is there
+				info.Addrs = append(info.Addrs, ma.StringCast(fmt.Sprintf("/ip4/10.99.0.%d/tcp/%d", i%200+1, a+5001))) // nobody is there
 			}
 			mallory.knows("lobby", info)
 		}

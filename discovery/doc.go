@@ -5,8 +5,15 @@
 // (PROTOCOL.md, section 8). The DHT is a hint, never the truth: people who have
 // met find each other again without it.
 //
-// A Service owns one goroutine that hears the host's events and one that saves
-// what is remembered; each Search and each name announced owns one more. Close
+// A connection through a relay counts: one can talk over it. While it is the only
+// one with somebody, a direct connection is looked for, ever less often.
+//
+// Whoever answers a question is a stranger. What is dialled on a stranger's word
+// is bounded and filtered (scope.go): never a name, and never an address of the
+// local network or of this machine, unless our seeds are there as well.
+//
+// A Service owns one goroutine that hears the host's events, one that saves what
+// is remembered, and some for the local network; each Search and each name announced owns one more. Close
 // stops them all and waits. Package discovery does not keep seeds connected
 // (see bootstrap), does not store the book of peers (it is given one), and does
 // not know what is said in a room.

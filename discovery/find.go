@@ -124,10 +124,10 @@ func (f *finder) run(parent context.Context) error {
 	}
 }
 
-// fresh reports whether the peerstore has addresses that were not dialled yet,
-// and counts them as dialled.
+// fresh reports whether there are addresses worth dialling that were not dialled
+// yet, and counts them as dialled.
 func (f *finder) fresh() (any bool) {
-	for _, a := range f.s.h.Peerstore().Addrs(f.peer) {
+	for _, a := range f.s.dials.worthy(f.peer) {
 		if name := string(a.Bytes()); !f.tried[name] {
 			f.tried[name] = true
 			any = true

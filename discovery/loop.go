@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
@@ -36,34 +37,48 @@ type redialResult struct {
 // A loop is the state of the goroutine that hears the host's events. It never
 // waits: the host's identify would wait with it.
 type loop struct {
-	s       *Service
-	redials redialer
-	servers map[peer.ID]bool // connected peers that answer DHT questions
-	checks  int              // servers watched until they are in the table
-	checked chan peer.ID     // results of those; a place for each
-	timer   *time.Timer      // for redials
-	settle  *time.Timer      // for our own addresses
+	s        *Service
+	redials  redialer
+	upgrades upgrader
+	servers  map[peer.ID]bool // connected peers that answer DHT questions
+	checks   int              // servers watched until they are in the table
+	checked  chan peer.ID     // results of those; a place for each
+	timer    *time.Timer      // for redials
+	better   *time.Timer      // for upgrades
+	settle   *time.Timer      // for our own addresses
+	settled  time.Time        // when settle fires, or has
+	ways     waysIn           // how others can reach us, as far as we heard
 }
+
+// loopCounts is what others may know of the loop's state.
+type loopCounts struct{ lost, onRelay atomic.Int64 }
 
 // loop hears the host's events until the service ends.
 func (s *Service) loop(sub event.Subscription) {
 	defer sub.Close()
 	l := &loop{
-		s:       s,
-		redials: make(redialer),
-		servers: make(map[peer.ID]bool),
-		checked: make(chan peer.ID, maxChecks),
-		timer:   time.NewTimer(0),
-		settle:  time.NewTimer(0),
+		s:        s,
+		redials:  make(redialer),
+		upgrades: make(upgrader),
+		servers:  make(map[peer.ID]bool),
+		checked:  make(chan peer.ID, maxChecks),
+		timer:    time.NewTimer(0),
+		better:   time.NewTimer(0),
+		settle:   time.NewTimer(0),
 	}
-	l.timer.Stop()
-	l.settle.Stop()
-	defer l.timer.Stop()
-	defer l.settle.Stop()
+	for _, t := range []*time.Timer{l.timer, l.better, l.settle} {
+		t.Stop()
+		defer t.Stop()
+	}
 	for _, p := range s.h.Network().Peers() { // connected before we listened
 		l.identified(p)
+		if s.h.Network().Connectedness(p) == network.Limited {
+			l.relayed(p)
+		}
 	}
 	for {
+		s.counts.lost.Store(int64(len(l.redials)))
+		s.counts.onRelay.Store(int64(len(l.upgrades)))
 		select {
 		case <-s.ctx.Done():
 			return
@@ -87,12 +102,22 @@ func (s *Service) loop(sub event.Subscription) {
 			}
 			l.plan()
 		case <-l.timer.C:
-			for _, p := range l.redials.take(time.Now()) {
-				s.wg.Go(func() { s.redialNow(p) })
+			for _, t := range l.redials.take(time.Now()) {
+				s.wg.Go(func() { s.redialNow(t) })
 			}
+			l.plan()
+		case <-l.better.C:
+			for _, t := range l.upgrades.take(time.Now()) {
+				s.wg.Go(func() { s.upgrade(t) })
+			}
+			l.plan()
+		case r := <-s.upgraded:
+			l.upgrades.result(r.peer, time.Now(), s.cfg.rand())
 			l.plan()
 		case <-l.settle.C:
 			s.renewAll()
+		case <-s.moves:
+			l.moved()
 		}
 	}
 }
@@ -101,31 +126,82 @@ func (s *Service) loop(sub event.Subscription) {
 func (l *loop) event(e any) {
 	switch e := e.(type) {
 	case event.EvtPeerIdentificationCompleted:
+		l.upgrades.claim(e.Peer, l.s.horizon.scope().filter(e.ListenAddrs))
 		l.identified(e.Peer)
 	case event.EvtPeerProtocolsUpdated:
 		if slices.Contains(e.Added, protocol.ID(kadProtocol)) {
 			l.identified(e.Peer)
 		}
 	case event.EvtPeerConnectednessChanged:
-		if e.Connectedness == network.Connected {
-			l.s.arrived(e.Peer)
-			if l.s.cfg.isSeed(e.Peer) {
-				for _, q := range l.s.allSearches() {
-					q.askSeed(e.Peer)
-				}
-			}
-		} else if e.Connectedness == network.NotConnected {
+		switch e.Connectedness {
+		case network.Connected:
+			l.connected(e.Peer)
+		case network.Limited:
+			l.relayed(e.Peer)
+		case network.NotConnected:
 			l.lost(e.Peer)
 		}
 	case event.EvtLocalAddressesUpdated:
-		l.settle.Reset(addrsSettle)
+		l.readdressed()
 	}
+}
+
+// connected notes a direct connection, be it the first or a better one.
+func (l *loop) connected(p peer.ID) {
+	l.upgrades.drop(p)
+	l.s.arrived(p)
+	if l.s.cfg.isSeed(p) {
+		for _, q := range l.s.allSearches() {
+			q.askSeed(p)
+		}
+	}
+}
+
+// relayed notes that p is connected through a relay, and not otherwise any more.
+func (l *loop) relayed(p peer.ID) {
+	delete(l.servers, p)
+	l.upgrades.add(p, time.Now(), l.s.cfg.rand())
+	// Until it says where it is, which it will not if we knew it before.
+	l.upgrades.claim(p, l.s.horizon.scope().filter(l.s.h.Peerstore().Addrs(p)))
+	l.s.arrived(p)
+	l.plan()
+}
+
+// readdressed plans to announce our addresses, which changed: soon if others can
+// reach us by a way that they could not before, else when they have settled.
+func (l *loop) readdressed() {
+	now, before := time.Now(), l.ways
+	if l.ways = waysTo(l.s.h.Addrs()); l.ways.more(before) {
+		l.announceIn(reachSettle)
+	} else if left := l.settled.Sub(now); left <= 0 || left > reachSettle {
+		l.announceIn(addrsSettle) // else what is planned will tell this change too
+	}
+}
+
+func (l *loop) announceIn(wait time.Duration) {
+	l.settled = time.Now().Add(wait)
+	l.settle.Reset(wait)
+}
+
+// moved begins anew in a new network.
+func (l *loop) moved() {
+	now := time.Now()
+	l.s.dials.forgive()
+	l.redials.hurry(now, l.s.cfg.rand)
+	l.upgrades.hurry(now, l.s.cfg.rand())
+	l.ways = waysIn{}
+	for _, q := range l.s.allSearches() {
+		q.restart()
+	}
+	// Should our addresses look as before, they may lead elsewhere all the same.
+	l.announceIn(addrsSettle)
+	l.plan()
 }
 
 // identified looks whether p is a DHT server that changes what we can find: the
 // first one, or a seed that is back, whose records were in its memory only.
 func (l *loop) identified(p peer.ID) {
-	if l.servers[p] || !l.s.dials.connected(p) || !l.s.table.speaks(p) {
+	if l.servers[p] || !l.s.dials.near(p) || !l.s.table.speaks(p) {
 		return
 	}
 	first := len(l.servers) == 0
@@ -155,6 +231,7 @@ func (l *loop) useful() {
 // last.
 func (l *loop) lost(p peer.ID) {
 	delete(l.servers, p)
+	l.upgrades.drop(p)
 	id, err := chat.PeerIDFromLibp2p(p)
 	if err != nil {
 		return
@@ -171,6 +248,11 @@ func (l *loop) plan() {
 	} else {
 		l.timer.Stop()
 	}
+	if at, ok := l.upgrades.next(); ok {
+		l.better.Reset(max(time.Until(at), 0))
+	} else {
+		l.better.Stop()
+	}
 }
 
 // awaitEntry waits until the DHT has taken a server into its table.
@@ -179,7 +261,7 @@ func (s *Service) awaitEntry(p peer.ID) {
 	// the answer is a round trip away.
 	step := time.Millisecond
 	for end := time.Now().Add(entryWait); time.Now().Before(end); step += step / 4 {
-		if s.table.has(p) || !s.dials.connected(p) || !sleep(s.ctx, step) {
+		if s.table.has(p) || !s.dials.near(p) || !sleep(s.ctx, step) {
 			return
 		}
 	}
@@ -258,11 +340,15 @@ func (s *Service) redial(p peer.ID) {
 }
 
 // redialNow dials once and tells the loop. The other side lost us at the same
-// moment and redials too, so it is polite.
-func (s *Service) redialNow(p peer.ID) {
-	err := s.dials.dial(s.ctx, peer.AddrInfo{ID: p}, polite)
+// moment and redials too, so it is polite. Whose address nobody has told us yet,
+// or who is not where it was, is asked for.
+func (s *Service) redialNow(t redialTask) {
+	if len(s.dials.worthy(t.peer)) == 0 || t.failed == asksAfter {
+		s.ask(s.ctx, t.peer)
+	}
+	err := s.dials.dial(s.ctx, peer.AddrInfo{ID: t.peer}, polite)
 	select {
-	case s.redials <- redialResult{peer: p, reached: err == nil}:
+	case s.redials <- redialResult{peer: t.peer, reached: err == nil}:
 	case <-s.ctx.Done():
 	}
 }

@@ -15,7 +15,7 @@ const mdnsName = "_p2pchat._udp"
 // startMDNS announces this node on the local network and calls found, from any
 // goroutine, for each node heard there, until it is closed. found must not wait.
 func startMDNS(h corehost.Host, found func(peer.AddrInfo)) (io.Closer, error) {
-	s := mdns.NewMdnsService(h, mdnsName, notifee(found))
+	s := mdns.NewMdnsService(lanHost{h}, mdnsName, notifee(found))
 	if err := s.Start(); err != nil {
 		_ = s.Close()
 		return nil, err

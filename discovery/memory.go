@@ -23,7 +23,8 @@ const (
 // Known is a peer that was met, and how to find it again.
 type Known struct {
 	Peer chat.PeerID
-	// Addrs are at most 8 multiaddrs without /p2p, the best first.
+	// Addrs are at most 8 multiaddrs that do not end in /p2p, the best first; at
+	// most 2 of them, the last ones, lead through relays.
 	Addrs []string
 	// Rooms are the conversations it was met in, as conversation IDs
 	// in base32, the latest last.

@@ -33,14 +33,20 @@ func (r redialer) lost(p peer.ID, left bool, now time.Time, random float64) {
 }
 
 // take gives the peers to dial now, and counts them as being dialled.
-func (r redialer) take(now time.Time) (due []peer.ID) {
+func (r redialer) take(now time.Time) (due []redialTask) {
 	for p, l := range r {
 		if !l.dialing && !l.due.After(now) {
 			l.dialing = true
-			due = append(due, p)
+			due = append(due, redialTask{p, l.failed})
 		}
 	}
 	return due
+}
+
+// A redialTask is whom to dial, after so many failures in a row.
+type redialTask struct {
+	peer   peer.ID
+	failed int
 }
 
 // result notes how a dial ended. A peer that was reached, or given up, is
@@ -56,6 +62,16 @@ func (r redialer) result(p peer.ID, reached bool, now time.Time, random float64)
 		return
 	}
 	l.dialing, l.due = false, now.Add(redialPause(l.failed, gone, len(r), random))
+}
+
+// hurry makes all who are lost due soon, as if they had been lost only now.
+func (r redialer) hurry(now time.Time, rand func() float64) {
+	for _, l := range r {
+		l.since, l.failed = now, 0
+		if !l.dialing {
+			l.due = now.Add(redialPause(0, 0, len(r), rand()))
+		}
+	}
 }
 
 // next is when take has something to give; ok is false if never.

@@ -18,8 +18,9 @@ const (
 	// recordLife, so two attempts in a row may fail.
 	announceAgain = 40 * time.Minute
 	recordLife    = 2 * time.Hour
-	// announceGap is the shortest pause between two announcements of a name,
-	// however often seeds come back or addresses change.
+	// announceGap is the time in which a name is announced twice at most, however
+	// often seeds come back or addresses change: the first correction comes at
+	// once, as when a relay's address follows our own by half a second.
 	announceGap = 2 * time.Second
 
 	// announceSelfAfter lets the look-up and the announcement of a room pass
@@ -82,6 +83,18 @@ func announcePause(failed int, random float64) time.Duration {
 		pause = min(time.Second<<min(failed-1, 10), maxAnnounceRetry)
 	}
 	return pause - time.Duration(random*float64(pause/5))
+}
+
+// announceWait is how long to wait at least before another announcement, after
+// the two latest ones.
+func announceWait(latest [2]time.Time, now time.Time) time.Duration {
+	return max(latest[0].Add(announceGap).Sub(now), 0)
+}
+
+// lanRetry is how long after its failed starts in a row mDNS is tried again: the
+// machine had no network when we began, or no multicast ever.
+func lanRetry(failed int) time.Duration {
+	return min(5*time.Second<<min(max(failed-1, 0), 10), 5*time.Minute)
 }
 
 // failurePause is how long to leave a peer alone after failures in a row.

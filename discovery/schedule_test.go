@@ -87,7 +87,7 @@ func TestRedialer(t *testing.T) {
 		if !ok {
 			t.Fatalf("given up after %d attempts", i)
 		}
-		if got := r.take(at); len(got) != 1 || got[0] != "alice" {
+		if got := r.take(at); len(got) != 1 || got[0].peer != "alice" {
 			t.Fatalf("attempt %d: %v", i, got)
 		}
 		if got := r.take(at.Add(time.Hour)); len(got) != 0 {

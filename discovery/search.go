@@ -40,6 +40,8 @@ type Search struct {
 	// hurry says that look-ups may succeed now that failed before. It holds
 	// one: more would say the same.
 	hurry chan struct{}
+	// anew says that we are in another network. It holds one, as above.
+	anew chan struct{}
 	// alone says that the last member was lost. It holds one, as above.
 	alone chan struct{}
 	// seeds are those just connected, to be asked at once. When it is full, the
@@ -62,10 +64,11 @@ type SearchStatus struct {
 	Found int
 	// NextLookup is when it is asked again; zero while there is nobody to ask.
 	NextLookup time.Time
-	// Announced is when servers last took our announcement, and Servers how
-	// many they were.
-	Announced time.Time
-	Servers   int
+	// Announced is when servers last took our announcement, and Servers how many
+	// they were. NextAnnouncement is when they are told again, at the latest.
+	Announced        time.Time
+	Servers          int
+	NextAnnouncement time.Time
 	// LastError is why the latest announcement or look-up failed, if it did.
 	LastError error
 }
@@ -104,6 +107,7 @@ func (s *Service) SeekWith(conv chat.ConversationID, quest Quest) *Search {
 		cancel:    cancel,
 		done:      make(chan struct{}),
 		hurry:     make(chan struct{}, 1),
+		anew:      make(chan struct{}, 1),
 		alone:     make(chan struct{}, 1),
 		seeds:     make(chan peer.ID, maxLookups),
 	}
@@ -127,7 +131,7 @@ func (q *Search) Close() {
 // Status tells how the search is doing.
 func (q *Search) Status() SearchStatus {
 	st := SearchStatus{Lookups: int(q.lookups.Load()), Found: int(q.found.Load())}
-	st.Announced, st.Servers, st.LastError = q.announcer.status()
+	q.announcer.status(&st)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.s.table.size() > 0 {
@@ -143,6 +147,14 @@ func (q *Search) Status() SearchStatus {
 func (q *Search) quicken() {
 	select {
 	case q.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// restart looks up at once, however short ago that was done last.
+func (q *Search) restart() {
+	select {
+	case q.anew <- struct{}{}:
 	default:
 	}
 }
@@ -205,6 +217,9 @@ func (q *Search) run(ctx context.Context, after time.Duration) {
 				quickened, done = time.Now().Add(aloneWait), 0
 				q.plan(timer, aloneWait)
 			}
+		case <-q.anew:
+			quickened, done = time.Now(), 0
+			q.plan(timer, 0)
 		case <-q.hurry:
 			now := time.Now()
 			if now.Before(quickened) {

@@ -16,7 +16,6 @@ import (
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/event"
 	corehost "github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	ma "github.com/multiformats/go-multiaddr"
@@ -40,8 +39,10 @@ const (
 	maxAnnouncing = 4
 
 	// addrsSettle is how long our own addresses must have stayed the same
-	// before they are announced anew.
+	// before they are announced anew, and reachSettle how long if we have become
+	// reachable from elsewhere by the change: others wait for that one.
 	addrsSettle = 3 * time.Second
+	reachSettle = 50 * time.Millisecond
 
 	// maxStoredSeeds is how many remembered seeds are dialled at the start.
 	maxStoredSeeds = 8
@@ -68,6 +69,9 @@ type Config struct {
 	// MDNS starts looking around on the local network, and calls found for each
 	// node heard there until it is closed. If nil, real mDNS.
 	MDNS func(h corehost.Host, found func(peer.AddrInfo)) (io.Closer, error)
+	// interfaces tells of the machine's local networks. If nil, the machine is
+	// asked; tests do not depend on it.
+	interfaces func() []attachment
 	// Log receives debug records. If nil, they are dropped.
 	Log *slog.Logger
 	// Rand gives numbers in [0, 1) for jitter, to several goroutines. If nil,
@@ -82,6 +86,13 @@ func (c Config) rand() float64 {
 		return c.Rand()
 	}
 	return rand.Float64()
+}
+
+func (c Config) attachments() []attachment {
+	if c.interfaces != nil {
+		return c.interfaces()
+	}
+	return attachments()
 }
 
 func (c Config) seeds() []peer.AddrInfo {
@@ -125,6 +136,10 @@ type Service struct {
 	announcing chan struct{} // one in it for each announcement that runs
 	changed    chan struct{} // the memory changed; holds one, more would say the same
 	redials    chan redialResult
+	upgraded   chan upgradeResult
+	moves      chan struct{} // the network changed; holds one, more would say the same
+	horizon    *horizon
+	counts     loopCounts // what the loop is busy with
 	parted     partedSet
 	lookups    atomic.Int64
 
@@ -166,11 +181,22 @@ func New(h corehost.Host, cfg Config) (*Service, error) {
 		announcing: make(chan struct{}, maxAnnouncing),
 		changed:    make(chan struct{}, 1),
 		redials:    make(chan redialResult, redialBuffer),
+		upgraded:   make(chan upgradeResult, redialBuffer),
+		moves:      make(chan struct{}, 1),
+		horizon:    &horizon{h: h, seeds: cfg.seeds, server: cfg.Server},
 		searches:   make(map[*Search]struct{}),
 		watchers:   make(map[*watcher]struct{}),
 		fault:      err,
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.dials.horizon, s.dials.isSeed = s.horizon.scope, cfg.isSeed
+	s.dials.remembered = func(p peer.ID) []ma.Multiaddr {
+		id, err := chat.PeerIDFromLibp2p(p)
+		if err != nil {
+			return nil
+		}
+		return s.memory.addrs(id)
+	}
 	// Before the DHT: it must not see a server that we missed.
 	sub, err := h.EventBus().Subscribe([]any{
 		new(event.EvtPeerIdentificationCompleted),
@@ -181,7 +207,7 @@ func New(h corehost.Host, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start discovery: %w", err)
 	}
-	if s.table, err = newTable(h, cfg.mode(), s.dials.usable, cfg.log()); err != nil {
+	if s.table, err = newTable(tidyHost{h, s.dials}, cfg.mode(), s.dials.usable, s.judge(), cfg.log()); err != nil {
 		return nil, errors.Join(fmt.Errorf("start discovery: %w", err), sub.Close())
 	}
 	s.lan = newLAN(s)
@@ -210,9 +236,29 @@ func (s *Service) Close() error {
 	for _, q := range searches {
 		<-q.done
 	}
-	err := s.lan.close()
 	s.wg.Wait()
-	return errors.Join(err, s.save(), s.table.close())
+	s.lan.stop()
+	return errors.Join(s.save(), s.table.close())
+}
+
+// judge gives the rules for addresses that strangers name. A seed passes on what
+// it is told, within reason, because those who ask it may live elsewhere; what it
+// dials itself is tidied.
+func (s *Service) judge() judge {
+	ours := func(addrs []ma.Multiaddr) []ma.Multiaddr { return s.horizon.scope().filter(addrs) }
+	if s.cfg.Server {
+		return judge{pass: loopbackScope.filter, use: ours}
+	}
+	return judge{pass: ours, use: ours}
+}
+
+// beside runs f in a goroutine that Close waits for; not after Close.
+func (s *Service) beside(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.wg.Go(f)
+	}
 }
 
 // addSearch runs a search, whose run closes q.done; not after Close.
@@ -287,7 +333,10 @@ func (s *Service) AnnounceSelf(on bool) {
 }
 
 // AddAddrs remembers addresses of a peer that the user gave, until tomorrow.
-func (s *Service) AddAddrs(info peer.AddrInfo) { addAddrs(s.h, info, givenAddrLife) }
+func (s *Service) AddAddrs(info peer.AddrInfo) {
+	s.dials.given.add(info.ID, info.Addrs, time.Now().Add(givenAddrLife))
+	addAddrs(s.h, info, givenAddrLife)
+}
 
 // Met remembers a peer that is connected now, as a member of conv or, with the
 // zero conversation, in general, so that it is found again without any server.
@@ -341,20 +390,6 @@ func (s *Service) save() error {
 	return nil
 }
 
-// where tells at which addresses a peer is now: the one we reached it at first,
-// then what it says. Relayed ones are left out: the relay is somebody else.
-func (s *Service) where(p peer.ID) (addrs []ma.Multiaddr, connected bool) {
-	for _, c := range s.h.Network().ConnsToPeer(p) {
-		connected = true
-		if c.Stat().Direction == network.DirOutbound {
-			addrs = append(addrs, c.RemoteMultiaddr())
-		}
-	}
-	addrs = append(addrs, boundAddrs(s.h.Peerstore().Addrs(p))...)
-	addrs = slices.DeleteFunc(ma.Unique(addrs), isCircuit)
-	return addrs[:min(len(addrs), maxAddrs)], connected
-}
-
 // dialStoredSeeds dials the seeds of last time that are not configured now.
 func (s *Service) dialStoredSeeds() {
 	b := newBurst(s.dials, func() int { return 0 }, func(peer.ID) {})
@@ -375,40 +410,6 @@ func (s *Service) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = err
-}
-
-// Status tells how discovery is doing.
-type Status struct {
-	// TableSize is how many DHT servers are known.
-	TableSize int
-	// Mode is "server" if this node answers DHT questions, else "client".
-	Mode string
-	// MDNS is whether the local network is listened to.
-	MDNS bool
-	// Lookups is how often the DHT was asked for members, by all searches.
-	Lookups int
-	// Known is how many peers are remembered.
-	Known int
-	// LastError is the latest trouble with mDNS or the book, if any.
-	LastError error
-}
-
-// Status tells how discovery is doing.
-func (s *Service) Status() Status {
-	st := Status{
-		TableSize: s.table.size(),
-		Mode:      "client",
-		MDNS:      s.lan.on(),
-		Lookups:   int(s.lookups.Load()),
-		Known:     s.memory.len(),
-	}
-	if s.table.serves() {
-		st.Mode = "server"
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st.LastError = s.fault
-	return st
 }
 
 // watch tells when a peer gets connected, until stop is called.

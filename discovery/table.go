@@ -18,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 const (
@@ -63,12 +64,19 @@ type table struct {
 	dht *dht.IpfsDHT
 	rpc *dhtpb.ProtocolMessenger
 	log *slog.Logger
+	use func([]ma.Multiaddr) []ma.Multiaddr
 
 	kept *records      // what we tell others, where we answer questions
 	asks chan struct{} // one in it for each ask that runs
 }
 
-func newTable(h corehost.Host, mode dht.ModeOpt, allowed func(peer.ID) bool, log *slog.Logger) (*table, error) {
+// A judge says which addresses that strangers name are passed on to others, and
+// which are used. Both keep at most maxAddrs.
+type judge struct {
+	pass, use func([]ma.Multiaddr) []ma.Multiaddr
+}
+
+func newTable(h corehost.Host, mode dht.ModeOpt, allowed func(peer.ID) bool, addrs judge, log *slog.Logger) (*table, error) {
 	kept := newRecords()
 	d, err := dht.New(h,
 		dht.ProtocolPrefix(protocolPrefix),
@@ -84,7 +92,7 @@ func newTable(h corehost.Host, mode dht.ModeOpt, allowed func(peer.ID) bool, log
 			dhtrecords.ProviderAddrTTL(recordLife),
 		),
 		dht.BucketSize(neighbours),
-		dht.AddressFilter(boundAddrs),
+		dht.AddressFilter(addrs.pass),
 		dht.QueryFilter(func(_ any, ai peer.AddrInfo) bool { return allowed(ai.ID) }),
 		dht.RoutingTableFilter(func(_ any, p peer.ID) bool { return allowed(p) }),
 	)
@@ -95,7 +103,7 @@ func newTable(h corehost.Host, mode dht.ModeOpt, allowed func(peer.ID) bool, log
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the DHT: %w", err), d.Close())
 	}
-	return &table{h: h, dht: d, rpc: rpc, log: log, kept: kept, asks: make(chan struct{}, maxAsks)}, nil
+	return &table{h: h, dht: d, rpc: rpc, log: log, use: addrs.use, kept: kept, asks: make(chan struct{}, maxAsks)}, nil
 }
 
 func (t *table) close() error { return t.dht.Close() }
@@ -157,6 +165,7 @@ func (t *table) find(ctx context.Context, k key, found func(peer.AddrInfo)) erro
 	// The channel must be read to its end: the DHT's goroutine waits for us.
 	for info := range t.dht.FindProvidersAsync(ctx, k.cid, maxAnswers) {
 		if info.ID != t.h.ID() {
+			info.Addrs = t.use(info.Addrs)
 			found(info)
 		}
 	}
@@ -168,7 +177,8 @@ func (t *table) find(ctx context.Context, k key, found func(peer.AddrInfo)) erro
 //
 // It does what dht.Provide does, which does not tell whether anybody listened.
 func (t *table) announce(ctx context.Context, k key, begun *atomic.Bool) (int, error) {
-	self := peer.AddrInfo{ID: t.h.ID(), Addrs: t.dht.FilteredAddrs()}
+	// What nobody would dial on our word, nobody needs to be told.
+	self := peer.AddrInfo{ID: t.h.ID(), Addrs: t.use(t.h.Addrs())}
 	if len(self.Addrs) == 0 {
 		return 0, errNoAddrs
 	}

@@ -216,3 +216,5 @@ func (a *fakeAir) say(info peer.AddrInfo) {
 		f(info)
 	}
 }
+
+func mustAddr(s string) ma.Multiaddr { return ma.StringCast(s) }

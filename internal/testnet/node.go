@@ -22,6 +22,17 @@ type node struct {
 	mu        sync.Mutex
 	listeners map[uint16]*listener
 	lastPort  uint16
+	knocked   map[netip.AddrPort]int // attempts to connect, by where to
+}
+
+// knocks counts an attempt to connect.
+func (n *node) knocks(at netip.AddrPort) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.knocked == nil {
+		n.knocked = make(map[netip.AddrPort]int)
+	}
+	n.knocked[at]++
 }
 
 func (n *node) listen(at netip.AddrPort) (*listener, error) {

@@ -35,6 +35,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -263,6 +264,14 @@ func (n *Network) Bytes() (sum int64) {
 func (n *Network) BytesOf(p Peer) (sent, received int64) {
 	nd := n.node(p)
 	return nd.sent.Load(), nd.received.Load()
+}
+
+// Dials is where a host has tried to connect to, and how often.
+func (n *Network) Dials(p Peer) map[netip.AddrPort]int {
+	nd := n.node(p)
+	nd.mu.Lock()
+	defer nd.mu.Unlock()
+	return maps.Clone(nd.knocked)
 }
 
 func (n *Network) node(p Peer) *node {

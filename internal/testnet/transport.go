@@ -83,6 +83,7 @@ func (t *memTransport) DialRaw(ctx context.Context, addr ma.Multiaddr) (host.Raw
 	if err != nil {
 		return nil, err
 	}
+	t.node.knocks(to)
 	for again := synAgain; ; again *= 2 {
 		c, err := t.node.connect(ctx, to)
 		if !errors.Is(err, errLost) {
