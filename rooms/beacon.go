@@ -26,6 +26,12 @@ const (
 	// changeRoom is the number of members from which the wait stretches.
 	changeRoom = 20
 
+	// A newcomer who is behind a forwarder meets nobody with whom to compare, and
+	// would know of nobody until the next beacon at rest. So about answerers of
+	// those who hear it answer with a beacon of theirs, within answerMax.
+	answerers = 8
+	answerMax = 300 * time.Millisecond
+
 	// restMin and restPerMember make the interval at rest: max(30 s, n * 2 s),
 	// so that all members together send at most one beacon in two seconds.
 	restMin       = 30 * time.Second
@@ -92,6 +98,21 @@ func (p *pacer) change(now time.Time, n int) {
 	if p.due.After(p.latest) {
 		p.due = p.latest
 	}
+}
+
+// answer is called when somebody came who hears us only through others.
+func (p *pacer) answer(now time.Time, n int) {
+	if !p.on || p.random()*float64(n) >= answerers {
+		return
+	}
+	due := now.Add(time.Duration(p.random() * float64(answerMax)))
+	if p.changed && !due.Before(p.due) {
+		return // one is due sooner
+	}
+	if !p.changed {
+		p.changed, p.latest = true, due
+	}
+	p.due = due
 }
 
 // sent is called when a beacon went out, whichever the reason.

@@ -174,3 +174,38 @@ func TestPacerFlapping(t *testing.T) {
 		t.Fatalf("%d beacons in a minute, want at most %d", sent, limit)
 	}
 }
+
+// About a fixed number of those who hear a newcomer answer, soon.
+func TestPacerAnswer(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for _, n := range []int{2, answerers, 20, 200, 5000} {
+		rnd := rand.New(rand.NewPCG(1, uint64(n)))
+		answers := 0
+		for range n {
+			p := pacer{random: rnd.Float64}
+			p.start(now)
+			p.sent(now, n)
+			p.sent(now, n)
+			then := now.Add(time.Hour)
+			p.answer(then, n)
+			if at, ok := p.next(then, n); p.changed && ok && at.Sub(then) <= answerMax {
+				answers++
+			}
+		}
+		t.Logf("%d of %d answer", answers, n)
+		if want := min(n, answerers); answers < want/2 || answers > 2*want {
+			t.Errorf("%d of %d answer, want about %d", answers, n, want)
+		}
+	}
+	p := pacer{random: func() float64 { return 0.9 }}
+	p.answer(now, 2)
+	if _, ok := p.next(now, 2); ok {
+		t.Error("answers though nobody hears it")
+	}
+	p.start(now)
+	due := p.due
+	p.answer(now.Add(joinDelay), 2)
+	if p.due != due {
+		t.Error("postpones the first beacon")
+	}
+}

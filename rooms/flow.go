@@ -46,6 +46,9 @@ type flow struct {
 	peersChanged func()
 	dropped      func(topic string)
 	lost         func(topic string)
+	// ended is called when a gossip stream from or to a neighbour has ended. It
+	// must not wait.
+	ended func(p peer.ID)
 
 	mu      sync.Mutex
 	lines   map[peer.ID]*line
@@ -86,6 +89,7 @@ func (f *flow) OnNewOutboundStream(p peer.ID, _ protocol.ID) {
 func (f *flow) OnClosedOutboundStream(p peer.ID) {
 	f.forget(p)
 	f.peersChanged()
+	f.ended(p)
 }
 
 func (f *flow) forget(p peer.ID) {
@@ -219,11 +223,16 @@ type handover struct {
 	// and so names nobody: the first time nobody may have got it.
 	peers []peer.ID
 
-	chosen  []peer.ID
-	rpc     *pubsub.RPC
-	reached int           // set when done is closed
-	done    chan struct{} // closed when the message is in all queues
+	forwarder func(peer.ID) bool
+
+	chosen []peer.ID
+	rpc    *pubsub.RPC
+	taken  taken         // set when done is closed
+	done   chan struct{} // closed when the message is in all queues
 }
+
+// taken is how many neighbours' queues took a message.
+type taken struct{ members, forwarders int }
 
 // AddRPC is gossipsub telling that p is to get rpc; it is the same for all.
 func (h *handover) AddRPC(p peer.ID, _ string, rpc *pubsub.RPC) {
@@ -243,8 +252,12 @@ func (h *handover) All() iter.Seq2[peer.ID, *pubsub.RPC] {
 			if !yield(p, h.rpc) {
 				return
 			}
-			if h.flow.took(h.rpc) {
-				h.reached++
+			switch {
+			case !h.flow.took(h.rpc):
+			case h.forwarder(p):
+				h.taken.forwarders++
+			default:
+				h.taken.members++
 			}
 		}
 	}
@@ -258,7 +271,7 @@ func (f *flow) clear() {
 }
 
 // A flowHost is the host as gossipsub sees it: with streams that tell flow what
-// was written.
+// was written, and when they ended.
 type flowHost struct {
 	corehost.Host
 	flow *flow
@@ -269,9 +282,18 @@ func (h flowHost) NewStream(ctx context.Context, p peer.ID, protocols ...protoco
 	st, err := h.Host.NewStream(ctx, p, protocols...)
 	if err != nil {
 		h.flow.forget(p) // gossipsub throws the queue away without telling
+		h.flow.ended(p)
 		return nil, err
 	}
 	return &flowStream{Stream: st, flow: h.flow}, nil
+}
+
+// SetStreamHandler takes the streams on which others write to us.
+func (h flowHost) SetStreamHandler(id protocol.ID, handle network.StreamHandler) {
+	h.Host.SetStreamHandler(id, func(st network.Stream) {
+		handle(st) // until its end
+		h.flow.ended(st.Conn().RemotePeer())
+	})
 }
 
 type flowStream struct {

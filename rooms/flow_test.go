@@ -14,7 +14,7 @@ import (
 
 func newTestFlow() *flow {
 	f := newFlow()
-	f.peersChanged, f.dropped, f.lost = func() {}, func(string) {}, func(string) {}
+	f.peersChanged, f.dropped, f.lost, f.ended = func() {}, func(string) {}, func(string) {}, func(peer.ID) {}
 	return f
 }
 
@@ -124,16 +124,20 @@ func TestHandover(t *testing.T) {
 	for name, c := range map[string]struct {
 		chosen, peers, full []peer.ID
 		want                []peer.ID
-		reached             int
+		taken               taken
 	}{
-		"all":         {chosen: []peer.ID{"a", "b"}, peers: []peer.ID{"a"}, want: []peer.ID{"a", "b"}, reached: 2},
-		"one is full": {chosen: []peer.ID{"a", "b"}, full: []peer.ID{"a"}, want: []peer.ID{"a", "b"}, reached: 1},
-		"again":       {peers: []peer.ID{"c", "d"}, full: []peer.ID{"d"}, want: []peer.ID{"c", "d"}, reached: 1},
+		"all":         {chosen: []peer.ID{"a", "b"}, peers: []peer.ID{"a"}, want: []peer.ID{"a", "b"}, taken: taken{members: 2}},
+		"one is full": {chosen: []peer.ID{"a", "b"}, full: []peer.ID{"a"}, want: []peer.ID{"a", "b"}, taken: taken{members: 1}},
+		"again":       {peers: []peer.ID{"c", "d"}, full: []peer.ID{"d"}, want: []peer.ID{"c", "d"}, taken: taken{members: 1}},
+		"a forwarder": {chosen: []peer.ID{"a", "f"}, want: []peer.ID{"a", "f"}, taken: taken{members: 1, forwarders: 1}},
 		"nobody":      {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newTestFlow()
-			h := &handover{flow: f, data: []byte("x"), peers: c.peers, done: make(chan struct{})}
+			h := &handover{
+				flow: f, forwarder: func(p peer.ID) bool { return p == "f" },
+				data: []byte("x"), peers: c.peers, done: make(chan struct{}),
+			}
 			rpc := &pubsub.RPC{}
 			for _, p := range c.chosen {
 				h.AddRPC(p, "", rpc)
@@ -147,8 +151,8 @@ func TestHandover(t *testing.T) {
 				}
 			}
 			<-h.done
-			if !slices.Equal(got, c.want) || h.reached != c.reached {
-				t.Fatalf("handed to %q, reached %d; want %q, %d", got, h.reached, c.want, c.reached)
+			if !slices.Equal(got, c.want) || h.taken != c.taken {
+				t.Fatalf("handed to %q, taken by %+v; want %q, %+v", got, h.taken, c.want, c.taken)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package rooms
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -103,6 +104,48 @@ func TestGuardSubscriptions(t *testing.T) {
 			t.Fatal("our room was refused")
 		}
 	})
+}
+
+// A forwarder may be in more rooms, and we must know of all of them.
+func TestGuardForwarder(t *testing.T) {
+	g := newGuard()
+	g.forwarder = func(p peer.ID) bool { return p == "seed" }
+	var subs []*pb.RPC_SubOpts
+	for i := range maxSubsPerRPC {
+		subs = append(subs, sub(strange(i), true))
+	}
+	for from, want := range map[peer.ID]int{"seed": maxForeignOfForwarder, "member": maxForeign} {
+		if n := kept(t, g, from, slices.Clone(subs)...); n != want {
+			t.Errorf("%d rooms of a %s, want %d", n, from, want)
+		}
+	}
+}
+
+// Who came while a room was ours is one of its strangers when it is not any more.
+func TestGuardLeft(t *testing.T) {
+	g := newGuard()
+	ours := topicOf(lobby())
+	g.allow(ours, true)
+	kept(t, g, "a", sub(ours, true))
+	if g.foreign != 0 {
+		t.Fatal("somebody in our room counts as a stranger's room")
+	}
+	g.allow(ours, false)
+	g.allow(ours, false)
+	all := func(string, bool) bool { return true }
+	if got := g.roomsOf("a", 9, all); g.foreign != 1 || !slices.Equal(got, []string{ours}) {
+		t.Fatalf("%d strange rooms, in %q", g.foreign, got)
+	}
+	kept(t, g, "a", sub(ours, false))
+	if got := g.roomsOf("a", 9, all); g.foreign != 0 || got != nil || g.everybody() != nil {
+		t.Fatalf("%d strange rooms, in %q", g.foreign, got)
+	}
+	for i := range 3 {
+		kept(t, g, "a", sub(strange(2-i), true))
+	}
+	if got := g.roomsOf("a", 2, all); !slices.Equal(got, []string{strange(2), strange(1)}) {
+		t.Fatalf("the first two rooms are %q", got)
+	}
 }
 
 func TestGuardSubscriptionRate(t *testing.T) {

@@ -1,16 +1,3 @@
-// Package rooms joins, publishes to and listens in gossip rooms, and knows who
-// is in them (PROTOCOL.md, section 5).
-//
-// A Service is gossipsub on a host. A Room is one conversation in it: envelopes
-// go out with Publish and come in, verified, through a Handler; beacons are sent
-// and heard by the Room itself. Gossip loses messages without a word: the Room
-// reports what it notices (Handler.Lost, Dropped), and leaves the repair to
-// others. Package rooms does not find peers (see discovery) and does not
-// remember messages (see history).
-//
-// A Room owns one goroutine, which calls the Handler, and one that waits for
-// gossipsub's news of topic peers; Close stops and waits for both. A Service
-// owns gossipsub's goroutines; Close stops them.
 package rooms
 
 import (
@@ -20,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"sync"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -52,6 +38,19 @@ type Config struct {
 	Nick func() chat.Text
 	// Seed marks our beacons as a seed's.
 	Seed bool
+	// Forward makes this node forward, without being a member, the rooms that a
+	// neighbour p is in while Forward(p) is true: at a seed, while p holds a relay
+	// reservation. It is asked often, from many goroutines, and must not wait. If
+	// nil, nothing is forwarded.
+	Forward func(p peer.ID) bool
+	// Forwarder tells a neighbour who only forwards rooms, a seed, from a member.
+	// It is asked often, from many goroutines, and must not wait. If nil, all
+	// neighbours are members.
+	Forwarder func(p peer.ID) bool
+	// Forgotten is called, from a goroutine of the Service, after a connected
+	// member that gossipsub had lost sight of was disconnected: please dial it
+	// again. It must not wait. If nil, nobody is told.
+	Forgotten func(p chat.PeerID)
 	// Rand returns numbers in [0, 1) to spread beacons in time. It is called
 	// from many goroutines. If nil, the runtime's.
 	Rand func() float64
@@ -83,9 +82,14 @@ type Service struct {
 	guard  *guard
 	flow   *flow
 	notify *network.NotifyBundle
+	// forwarder and courier are nil where nothing is forwarded.
+	forwarder *forwarder
+	courier   *courier
+	mender    *mender
 
 	ctx    context.Context
 	cancel context.CancelFunc
+	done   sync.WaitGroup // the loops of forwarder, courier and mender
 
 	// publishing is held while one message is handed to gossipsub: the channel
 	// behind PublishBatch has room for one, and no context.
@@ -109,6 +113,14 @@ func New(h corehost.Host, cfg Config) (*Service, error) {
 		publishing: make(chan struct{}, 1), // full: somebody publishes
 		rooms:      make(map[string]*Room),
 	}
+	s.guard.forwarder = cfg.Forwarder
+	if cfg.Forward != nil {
+		s.forwarder, s.courier = newForwarder(s), newCourier(s)
+		s.guard.changed = s.forwarder.note
+		s.guard.maxForeign = maxForeignForwarding
+	}
+	s.mender = newMender(s)
+	s.flow.ended = s.mender.note
 	s.flow.peersChanged = s.peersChanged
 	s.flow.dropped = func(topic string) { s.tell(topic, (*Room).noteDropped) }
 	s.flow.lost = func(topic string) { s.tell(topic, (*Room).noteLost) }
@@ -116,12 +128,17 @@ func New(h corehost.Host, cfg Config) (*Service, error) {
 	s.notify = &network.NotifyBundle{DisconnectedF: s.disconnected}
 	h.Network().Notify(s.notify)
 	var err error
-	s.ps, err = pubsub.NewGossipSub(s.ctx, flowHost{h, s.flow}, options(s.guard, s.inspect, s.flow)...)
+	s.ps, err = pubsub.NewGossipSub(s.ctx, flowHost{h, s.flow}, s.options()...)
 	if err != nil {
 		s.cancel()
 		h.Network().StopNotify(s.notify)
 		return nil, fmt.Errorf("start gossipsub: %w", err)
 	}
+	if s.forwarder != nil {
+		s.done.Go(s.forwarder.loop)
+		s.done.Go(s.courier.loop)
+	}
+	s.done.Go(s.mender.loop)
 	return s, nil
 }
 
@@ -141,29 +158,20 @@ func (s *Service) Close() error {
 	}
 	wg.Wait()
 	s.cancel()
+	s.done.Wait()
 	s.host.Network().StopNotify(s.notify)
 	for _, id := range protocols() {
 		s.host.RemoveStreamHandler(id)
 	}
-	s.resetStreams()
+	// Or gossipsub's goroutines that read from them would live as long as the host.
+	s.resetStreams(s.host.Network().Conns())
 	return nil
-}
-
-// resetStreams ends the goroutines of gossipsub that read from streams, which
-// otherwise live as long as the host.
-func (s *Service) resetStreams() {
-	for _, c := range s.host.Network().Conns() {
-		for _, st := range c.GetStreams() {
-			if strings.HasPrefix(string(st.Protocol()), "/meshsub/") {
-				_ = st.Reset() // it has ended by itself meanwhile
-			}
-		}
-	}
 }
 
 // disconnected is called by the host.
 func (s *Service) disconnected(n network.Network, c network.Conn) {
-	if p := c.RemotePeer(); n.Connectedness(p) == network.NotConnected {
+	// A limited connection carries no gossip.
+	if p := c.RemotePeer(); n.Connectedness(p) != network.Connected {
 		s.guard.forget(p)
 	}
 }
@@ -220,36 +228,68 @@ func (s *Service) leave(r *Room) {
 	delete(s.rooms, r.topicName)
 }
 
-// publish hands an envelope to gossipsub and returns to how many topic peers it
-// went. Peers get it if gossipsub believes that it was published before.
-func (s *Service) publish(ctx context.Context, t *pubsub.Topic, data []byte, peers []peer.ID) (int, error) {
-	select {
-	case s.publishing <- struct{}{}:
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-s.ctx.Done():
-		return 0, chat.ErrClosed
+// publish hands an envelope to gossipsub and returns how many topic peers took
+// it. Peers get it if gossipsub believes that it was published before.
+func (s *Service) publish(ctx context.Context, t *pubsub.Topic, data []byte, peers []peer.ID) (taken, error) {
+	if err := s.lockPublishing(ctx); err != nil {
+		return taken{}, err
 	}
-	defer func() { <-s.publishing }()
+	defer s.unlockPublishing()
 	var batch pubsub.MessageBatch
 	if err := t.AddToBatch(ctx, &batch, data); err != nil {
-		return 0, closedOr(s.ctx.Err() != nil, err)
+		return taken{}, closedOr(s.ctx.Err() != nil, err)
 	}
+	return s.handOver(&batch, parcel{topic: t.String(), data: data, to: peers})
+}
+
+// deliverTo hands a message that others published to some neighbours.
+func (s *Service) deliverTo(p parcel) error {
+	if err := s.lockPublishing(s.ctx); err != nil {
+		return err
+	}
+	defer s.unlockPublishing()
+	_, err := s.handOver(&pubsub.MessageBatch{}, p)
+	return err
+}
+
+// handOver gives gossipsub a batch of one message; or of none, and then p is
+// what it sends.
+func (s *Service) handOver(batch *pubsub.MessageBatch, p parcel) (taken, error) {
 	if s.ctx.Err() != nil {
-		return 0, chat.ErrClosed
+		return taken{}, chat.ErrClosed
 	}
-	h := &handover{flow: s.flow, topic: t.String(), data: data, peers: peers, done: make(chan struct{})}
-	if err := s.ps.PublishBatch(&batch, inOrderOf(h)); err != nil {
-		return 0, err
+	h := &handover{
+		flow: s.flow, forwarder: s.isForwarder, topic: p.topic, data: p.data, peers: p.to,
+		done: make(chan struct{}),
 	}
-	// Not ctx: the message is on its way now, and this takes microseconds.
+	if err := s.ps.PublishBatch(batch, inOrderOf(h)); err != nil {
+		return taken{}, err
+	}
+	// Not a caller's context: the message is on its way now, and this takes
+	// microseconds.
 	select {
 	case <-h.done:
-		return h.reached, nil
+		return h.taken, nil
 	case <-s.ctx.Done():
-		return 0, chat.ErrClosed
+		return taken{}, chat.ErrClosed
 	}
 }
+
+func (s *Service) lockPublishing(ctx context.Context) error {
+	select {
+	case s.publishing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.ctx.Done():
+		return chat.ErrClosed
+	}
+}
+
+func (s *Service) unlockPublishing() { <-s.publishing }
+
+// isForwarder reports whether a neighbour only forwards.
+func (s *Service) isForwarder(p peer.ID) bool { return s.cfg.Forwarder != nil && s.cfg.Forwarder(p) }
 
 func inOrderOf(h *handover) pubsub.BatchPubOpt {
 	return func(o *pubsub.BatchPublishOptions) error {

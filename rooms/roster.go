@@ -75,6 +75,7 @@ type roster struct {
 	self    chat.PeerID
 	members map[chat.PeerID]*entry
 	online  int
+	seeds   int // online, of those
 	sized   int // the size that the quiet times were last adapted to
 	growth  bucket
 	sweepAt time.Time // nothing happens by itself before; zero is never
@@ -105,6 +106,9 @@ func newRoster(self chat.PeerID) *roster {
 
 // size is the number of members online, ourselves included.
 func (r *roster) size() int { return r.online + 1 }
+
+// people is the number of members online who are not seeds, without ourselves.
+func (r *roster) people() int { return r.online - r.seeds }
 
 // away is how long a member may be silent.
 func (r *roster) away() time.Duration { return awayIntervals*interval(r.size()) + awayGrace }
@@ -146,17 +150,10 @@ func (r *roster) enter(now time.Time, p chat.PeerID) *entry {
 
 // fresh reports whether b says something newer than what we know of its author.
 func (r *roster) fresh(now time.Time, b *chat.Beacon) bool {
-	if now.Sub(b.Sent).Abs() > maxBeaconSkew {
-		return false
+	if e := r.members[b.Author]; e != nil {
+		return newer(now, e.sent, b.Sent)
 	}
-	e := r.members[b.Author]
-	if e == nil || b.Sent.After(e.sent) {
-		return true
-	}
-	// A clock that ran ahead and was set right: the old beacons would outshine
-	// the new ones until the clock has caught up.
-	ahead := now.Add(clockSlack)
-	return e.sent.After(ahead) && !b.Sent.After(ahead) && b.Sent.After(now.Add(-clockSlack))
+	return newer(now, time.Time{}, b.Sent)
 }
 
 // hear takes in a verified beacon of somebody else.
@@ -176,11 +173,17 @@ func (r *roster) hear(now time.Time, b *chat.Beacon) news {
 		left:    e.Online && b.Leaving,
 		renamed: e.Online && !b.Leaving && e.Nick != b.Nick,
 	}
+	if e.Online && e.Seed {
+		r.seeds--
+	}
 	e.sent, e.Heard = b.Sent, now
 	e.Nick, e.Seed, e.Heads, e.Left = b.Nick, b.Seed, b.Heads, b.Leaving
 	if n.came {
 		e.Online, e.Since = true, now
 		r.online++
+	}
+	if e.Online && e.Seed {
+		r.seeds++
 	}
 	e.envelope = b.Envelope
 	e.lost = false
@@ -199,6 +202,9 @@ func (r *roster) drop(e *entry) {
 	if e.Online {
 		e.Online = false
 		r.online--
+		if e.Seed {
+			r.seeds--
+		}
 	}
 	e.Heads = nil
 	e.deadline = e.sent.Add(maxBeaconSkew + time.Second) // no replay is fresh then

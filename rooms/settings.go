@@ -36,6 +36,12 @@ const (
 	meshScore  = 2
 	meshOut    = 1
 
+	// Those behind a forwarder may have no other neighbour, and ask to be in its
+	// mesh (graft). It takes them all: forwardHigh, above which gossipsub would
+	// throw most of them out, is more connections than a host allows.
+	forwardDegree = 8
+	forwardHigh   = 4096
+
 	// What was said lately is offered (IHAVE) at two heartbeats, and not three,
 	// to 3 neighbours outside the mesh or a tenth of them, and not to 6 or a
 	// quarter: they mostly have it, and catch-up brings whatever is missing.
@@ -102,14 +108,21 @@ func messageID(m *pb.Message) string {
 	return string(h.Sum(nil)[:messageIDSize])
 }
 
-func options(g *guard, inspect func(peer.ID, *pubsub.RPC) error, f *flow) []pubsub.Option {
+func meshOf(forwards bool) pubsub.GossipSubParams {
 	mesh := pubsub.DefaultGossipSubParams()
 	mesh.D, mesh.Dlo, mesh.Dhi = meshDegree, meshLow, meshHigh
+	if forwards {
+		mesh.D, mesh.Dlo, mesh.Dhi = forwardDegree, forwardDegree, forwardHigh
+	}
 	mesh.Dscore, mesh.Dout = meshScore, meshOut
 	mesh.Dlazy, mesh.GossipFactor, mesh.HistoryGossip = meshLazy, meshLazyShare, meshLazyRounds
 	mesh.Connectors = 0 // they dial peers that strangers name
+	return mesh
+}
+
+func (s *Service) options() []pubsub.Option {
 	silent := slog.New(slog.DiscardHandler)
-	return []pubsub.Option{
+	options := []pubsub.Option{
 		// Its logger would write to the standard error, with strangers' bytes.
 		pubsub.WithLogger(silent),
 		pubsub.WithRPCLogger(silent),
@@ -117,7 +130,7 @@ func options(g *guard, inspect func(peer.ID, *pubsub.RPC) error, f *flow) []pubs
 		pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign),
 		pubsub.WithNoAuthor(),
 		pubsub.WithMessageIdFn(messageID),
-		pubsub.WithGossipSubParams(mesh),
+		pubsub.WithGossipSubParams(meshOf(s.forwarder != nil)),
 		pubsub.WithFloodPublish(true),
 		pubsub.WithPeerExchange(false),
 		pubsub.WithMaxMessageSize(maxRPC),
@@ -125,9 +138,9 @@ func options(g *guard, inspect func(peer.ID, *pubsub.RPC) error, f *flow) []pubs
 		pubsub.WithPeerOutboundQueueSize(outboundQueue),
 		pubsub.WithValidateQueueSize(validateQueue),
 		pubsub.WithValidateWorkers(validateWorkers),
-		pubsub.WithSubscriptionFilter(g),
-		pubsub.WithAppSpecificRpcInspector(inspect),
-		pubsub.WithRawTracer(f),
+		pubsub.WithSubscriptionFilter(s.guard),
+		pubsub.WithAppSpecificRpcInspector(s.inspect),
+		pubsub.WithRawTracer(s.flow),
 		pubsub.WithPeerScore(scoreParams(), &pubsub.PeerScoreThresholds{
 			GossipThreshold:   gossipThreshold,
 			PublishThreshold:  publishThreshold,
@@ -135,6 +148,10 @@ func options(g *guard, inspect func(peer.ID, *pubsub.RPC) error, f *flow) []pubs
 			AcceptPXThreshold: neverAcceptPX,
 		}),
 	}
+	if s.courier != nil {
+		options = append(options, pubsub.WithRawTracer(s.courier))
+	}
+	return options
 }
 
 func decay(d time.Duration) float64 {

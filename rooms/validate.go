@@ -25,17 +25,17 @@ func (r *Room) validate(_ context.Context, from peer.ID, m *pubsub.Message) pubs
 	}
 	typ, author, err := wire.Peek(m.Data)
 	if err != nil {
-		return r.reject(from, err)
+		return r.service.reject(from, err)
 	}
 	if typ == wire.TypeBeacon {
 		return r.validateBeacon(from, author, m)
 	}
 	if r.conv == chat.PresenceID() {
-		return r.reject(from, errPresence)
+		return r.service.reject(from, errPresence)
 	}
 	s, err := wire.OpenSegment(r.conv, m.Data)
 	if err != nil {
-		return r.reject(from, err)
+		return r.service.reject(from, err)
 	}
 	m.ValidatorData = s
 	return pubsub.ValidationAccept
@@ -51,7 +51,7 @@ func (r *Room) validateBeacon(from peer.ID, author chat.PeerID, m *pubsub.Messag
 	}
 	b, err := wire.OpenBeacon(r.conv, m.Data)
 	if err != nil {
-		return r.reject(from, err)
+		return r.service.reject(from, err)
 	}
 	r.mu.Lock()
 	news := r.roster.judge(now, b)
@@ -66,8 +66,8 @@ func (r *Room) validateBeacon(from peer.ID, author chat.PeerID, m *pubsub.Messag
 // errPresence says why a segment in the presence room is invalid.
 var errPresence = errors.New("nobody can speak in the presence room")
 
-func (r *Room) reject(from peer.ID, err error) pubsub.ValidationResult {
-	r.service.guard.invalid(from)
-	r.service.cfg.log().Debug("message rejected", "from", from, "err", err)
+func (s *Service) reject(from peer.ID, err error) pubsub.ValidationResult {
+	s.guard.invalid(from)
+	s.cfg.log().Debug("message rejected", "from", from, "err", err)
 	return pubsub.ValidationReject
 }
