@@ -67,6 +67,9 @@ func (s *Service) talk(ctx context.Context, c *caller, f func(context.Context) e
 		err = f(run)
 		unwatch()
 		closeStream(x.st, err)
+		if x.relayed {
+			s.runs.chargeRelay(c.peer, time.Now(), x.in)
+		}
 	}
 	over := run.Err() != nil || !time.Now().Before(c.x.end)
 	switch {
@@ -194,8 +197,17 @@ func (c *caller) handOver(ctx context.Context, ids []chat.SegmentID, res *Result
 	c.held += int(held.Held)
 	res.Pushed = c.held
 	res.Refused += int(held.Refused)
-	c.window = c.window.next(clock.total())
+	c.pace(clock.total())
 	return nil
+}
+
+// pace chooses the next window. Over a relay it stays small: the last question may
+// bring more than the run is allowed, which is then lost.
+func (c *caller) pace(took time.Duration) {
+	c.window = c.window.next(took)
+	if c.x.relayed {
+		c.window = min(c.window, firstWindow)
+	}
 }
 
 // A stopwatch measures the time that the link takes, not what we take.

@@ -133,7 +133,11 @@ func (s *Service) call(ctx context.Context, p chat.PeerID) (*exchange, error) {
 		_ = st.Reset()
 		return nil, err
 	}
-	return newExchange(st, s.lim), nil
+	x := newExchange(st, s.lim)
+	if x.relayed {
+		x.lim.bytes = min(x.lim.bytes, s.runs.overRelay(p, time.Now()))
+	}
+	return x, nil
 }
 
 // prepare counts a stream, and what a run holds, with the resource manager, which

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/host"
@@ -41,6 +42,8 @@ type world struct {
 	net  *testnet.Network
 	made int
 	lim  limits
+	// relays are those of members made from now on.
+	relays []peer.AddrInfo
 }
 
 func newWorld(t testing.TB, cfg testnet.Config) *world {
@@ -52,7 +55,7 @@ func (w *world) join(change ...func(*member)) *member {
 	w.t.Helper()
 	m := &member{t: w.t, key: w.net.Key(w.made), log: newMemLog()}
 	w.made++
-	m.host = w.net.HostWithKey(m.key)
+	m.host = w.net.HostWith(host.Config{Key: m.key, Relays: w.relays})
 	var err error
 	if m.id, err = chat.PeerIDFromLibp2p(m.host.ID()); err != nil {
 		w.t.Fatal(err)

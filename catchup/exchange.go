@@ -32,7 +32,9 @@ var (
 type exchange struct {
 	st  network.Stream
 	lim limits
-	end time.Time // of the whole run
+	// relayed is set if it goes over a relay.
+	relayed bool
+	end     time.Time // of the whole run
 
 	r       *wire.Reader
 	in, out int64
@@ -43,7 +45,10 @@ type exchange struct {
 }
 
 func newExchange(st network.Stream, lim limits) *exchange {
-	x := &exchange{st: st, lim: lim, end: time.Now().Add(lim.runTime)}
+	x := &exchange{st: st, lim: lim, relayed: relayed(st), end: time.Now().Add(lim.runTime)}
+	if x.relayed {
+		x.lim.bytes = min(lim.bytes, relayedBytes)
+	}
 	x.r = wire.NewReader(counter{st, &x.in})
 	return x
 }

@@ -41,6 +41,8 @@ type delivery struct {
 	order *order
 	batch batch
 	last  bool
+	// cut says that the limit of the run may have kept the rest of it back.
+	cut bool
 }
 
 // A verified batch is what is genuine of a delivery. done is its order, if this is
@@ -125,7 +127,7 @@ func (l *pipeline) verify(d delivery) {
 	for i := 0; err == nil && i < len(segs); i++ {
 		err = d.order.check(segs[i])
 	}
-	if err == nil && d.last {
+	if err == nil && d.last && !d.cut {
 		err = l.complete(d.order)
 	}
 	if err == nil {

@@ -27,6 +27,9 @@ type Result struct {
 	// Complete is set when everything the other side had when it was compared
 	// was fetched.
 	Complete bool
+	// Relayed is set when the run went over a relay. Then it brings little: the
+	// rest can wait for a direct connection, or come slowly.
+	Relayed bool
 	// PeerHolds is set when the other side now holds all that we held when the
 	// run began.
 	PeerHolds bool
@@ -49,7 +52,7 @@ func (s *Service) Run(ctx context.Context, p chat.PeerID, conv chat.Conversation
 	}
 	defer leave()
 	err = s.talk(ctx, c, func(ctx context.Context) error { return c.run(ctx, &res) })
-	res.Fetched = c.fetched
+	res.Fetched, res.Relayed = c.fetched, c.x.relayed
 	res.BytesIn, res.BytesOut = c.x.in, c.x.out
 	if err != nil {
 		return res, fmt.Errorf("catch up with %s: %w", p, err)
@@ -312,6 +315,8 @@ func (c *caller) hearSegments(o *order, pipe *pipeline) error {
 			err = fmt.Errorf("read segments: %w", err)
 		}
 		if err != nil || d.last || d.batch.full() {
+			// The other side keeps to the same limit, and left things out.
+			d.cut = d.last && c.full()
 			clock.stop()
 			if broken := pipe.put(d); broken != nil {
 				return broken
@@ -326,9 +331,9 @@ func (c *caller) hearSegments(o *order, pipe *pipeline) error {
 			break
 		}
 	}
-	c.window = c.window.next(clock.total())
+	c.pace(clock.total())
 	if c.full() {
-		return errEnough // the other side keeps to the same limit, and left things out
+		return errEnough
 	}
 	return nil
 }

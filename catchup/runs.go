@@ -27,6 +27,7 @@ type runs struct {
 	inAll   int
 	allowed map[chat.PeerID]time.Time // see pace
 	paid    map[chat.PeerID]time.Time // see afford
+	brought map[chat.PeerID]time.Time // see overRelay
 }
 
 // turns are the runs with one peer that we call.
@@ -44,6 +45,7 @@ func newRuns(lim limits) *runs {
 		in:      make(map[chat.PeerID]int),
 		allowed: make(map[chat.PeerID]time.Time),
 		paid:    make(map[chat.PeerID]time.Time),
+		brought: make(map[chat.PeerID]time.Time),
 	}
 }
 

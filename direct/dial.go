@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/multiformats/go-multistream"
-
-	"github.com/p2pchat/p2pchat/wire"
 )
 
 // connect starts an attempt to get a stream.
@@ -53,17 +50,8 @@ func (t *talk) dial(ctx, search context.Context) (network.Stream, error) {
 			return nil, err
 		}
 	}
-	until := time.Now().Add(t.s.cfg.helloTimeout())
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-	// Connect alone dials; a relayed connection will do.
-	ctx = network.WithNoDial(network.WithAllowLimitedConn(ctx, "direct"), "direct")
-	st, err := t.s.host.NewStream(ctx, id, wire.DirectProtocol)
+	st, err := t.openStream(ctx, true) // Connect alone dials
 	if err != nil {
-		return nil, fmt.Errorf("open stream: %w", err)
-	}
-	if err := st.SetDeadline(until); err != nil {
-		_ = st.Reset()
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
 	return st, nil

@@ -65,6 +65,10 @@ type Config struct {
 	// Jitter returns numbers from 0 up to 1. If nil, random ones.
 	Jitter func() float64
 
+	// Received is how many bytes came in over a connection so far: what grows
+	// while a peer does not answer shows that it lives. If nil, that is not known.
+	Received func(network.Conn) uint64
+
 	// ConnectTimeout bounds one call of Connect. If zero, 30 seconds.
 	ConnectTimeout time.Duration
 	// HelloTimeout bounds opening a stream and both Hellos. If zero, 10 seconds.
@@ -97,6 +101,13 @@ func (c Config) admit(p chat.PeerID) error {
 }
 
 func (c Config) known(p chat.PeerID) bool { return c.Known != nil && c.Known(p) }
+
+func (c Config) received(conn network.Conn) uint64 {
+	if c.Received == nil {
+		return 0
+	}
+	return c.Received(conn)
+}
 
 func (c Config) report(ev Event) {
 	if c.Events != nil {

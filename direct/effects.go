@@ -22,8 +22,11 @@ type (
 		sent time.Time
 		byUs bool
 	}
-	// evUnlinked: there is none any more.
-	evUnlinked struct{ err error }
+	// evUnlinked: there is none any more. cut says that its connection broke.
+	evUnlinked struct {
+		err error
+		cut bool
+	}
 	// evFailed: an attempt to connect failed.
 	evFailed struct {
 		err         error

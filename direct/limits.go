@@ -89,6 +89,26 @@ const (
 	// pokePause is the least time between two attempts made because the peer
 	// connected to us, which it can do as often as it likes.
 	pokePause = time.Second
+	// routineAfter is how long a stream must have lasted for the end of its
+	// connection to be routine: a relay ends what it carried enough of, people
+	// change networks. The first attempt to get another is made at once then,
+	// and counts as no failure.
+	routineAfter = time.Second
+	// goneGrace is how long such a talk is not reported as ended: most often it
+	// goes on before anybody could have missed it.
+	goneGrace = 5 * time.Second
+	// ackPatience, and twice the time an acknowledgement took lately, is how long
+	// a peer may leave all unacknowledged until the connection is asked whether
+	// it lives. probePatience, and as much, is what it has to answer. While it
+	// answers, the pause doubles, maxPatience times.
+	ackPatience   = 3 * time.Second
+	probePatience = 2 * time.Second
+	maxPatience   = 4
+	// maxTrip bounds the time that an acknowledgement is believed to take.
+	maxTrip = 5 * time.Second
+	// moveAgain is the pause after a failed attempt to move to a direct
+	// connection, unless yet another one comes.
+	moveAgain = 10 * time.Second
 	// unsupportedTries is how often a peer must say that it does not speak the
 	// protocol until we believe it: a node that has just started may not have
 	// got there yet.

@@ -33,6 +33,8 @@ type outbox struct {
 	due         time.Time
 	connected   Connected // what was reported of the present talk
 	linkedAt    time.Time
+	gone        *Disconnected // to be reported at goneAt, unless there is a stream again
+	goneAt      time.Time
 	poked       time.Time
 }
 
@@ -78,7 +80,7 @@ func (o *outbox) handle(now time.Time, ev event) []effect {
 	case evLinked:
 		return o.link(now, ev)
 	case evUnlinked:
-		return o.unlink(now, ev.err)
+		return o.unlink(now, ev)
 	case evFailed:
 		return o.fail(now, ev)
 	case evWritten:
@@ -120,14 +122,15 @@ func (o *outbox) enqueue(seg *chat.Segment) []effect {
 
 func (o *outbox) wantTalk() []effect {
 	o.open = true
+	do := o.tellGone() // who opens it now is to hear of the next stream
 	switch o.state {
 	case idle, waiting: // a person asked: do not let them wait for the timer
 		o.attempt = 0
-		return o.connect()
+		return append(do, o.connect()...)
 	case linked: // who opens it now may have missed it
 		return []effect{doReport{o.connected}}
 	default:
-		return nil
+		return do
 	}
 }
 
@@ -156,7 +159,10 @@ func (o *outbox) link(now time.Time, ev evLinked) (do []effect) {
 	if o.state != linked {
 		o.linkedAt, o.unsupported = now, 0
 		o.connected = Connected{Peer: o.peer, Nick: ev.nick, Sent: ev.sent, ByUs: ev.byUs}
-		do = append(do, doReport{o.connected})
+		if o.gone == nil { // else it was hardly gone
+			do = append(do, doReport{o.connected})
+		}
+		o.gone = nil
 	}
 	do = append(do, o.tellGoodbye()...)
 	o.state = linked
@@ -164,20 +170,42 @@ func (o *outbox) link(now time.Time, ev evLinked) (do []effect) {
 	return append(do, o.fill()...)
 }
 
-func (o *outbox) unlink(now time.Time, err error) []effect {
+func (o *outbox) unlink(now time.Time, ev evUnlinked) []effect {
 	if o.state != linked {
 		return nil
 	}
 	o.next = 0
-	do := append(o.tellGoodbye(), doReport{Disconnected{o.peer, err}})
-	if now.Sub(o.linkedAt) >= stableAfter {
+	do := o.tellGoodbye()
+	lasted := now.Sub(o.linkedAt)
+	if lasted >= stableAfter {
 		o.attempt = 0
 	}
-	if !o.wanted() {
+	gone := Disconnected{o.peer, ev.err}
+	if !ev.cut || lasted < routineAfter || o.parting {
+		do = append(do, doReport{gone})
+		if !o.wanted() {
+			o.state = idle
+			return do
+		}
+		return append(do, o.wait(now))
+	}
+	o.gone, o.goneAt = &gone, now.Add(goneGrace)
+	do = append(do, doWake{o.goneAt})
+	if !o.wanted() { // the peer may want to go on
 		o.state = idle
 		return do
 	}
-	return append(do, o.wait(now))
+	return append(do, o.connect()...)
+}
+
+// tellGone reports the end of a talk that was not reported when it came.
+func (o *outbox) tellGone() []effect {
+	if o.gone == nil {
+		return nil
+	}
+	do := doReport{*o.gone}
+	o.gone = nil
+	return []effect{do}
 }
 
 func (o *outbox) fail(now time.Time, ev evFailed) []effect {
@@ -190,8 +218,9 @@ func (o *outbox) fail(now time.Time, ev evFailed) []effect {
 		reason, _ := chat.NewText(reasonUnsupported) // our own words
 		return o.refused(reason)
 	}
+	do := o.tellGone()
 	wake := o.wait(now)
-	return []effect{doReport{Trying{Peer: o.peer, Attempt: o.attempt, Err: ev.err, When: o.due}}, wake}
+	return append(do, doReport{Trying{Peer: o.peer, Attempt: o.attempt, Err: ev.err, When: o.due}}, wake)
 }
 
 // wait counts a failure and chooses the time of the next attempt. The jitter
@@ -274,7 +303,8 @@ func (o *outbox) tellGoodbye() []effect {
 }
 
 func (o *outbox) refused(reason chat.Text) []effect {
-	do := append(o.tellGoodbye(), doReport{Refused{o.peer, reason}})
+	do := append(o.tellGoodbye(), o.tellGone()...)
+	do = append(do, doReport{Refused{o.peer, reason}})
 	for _, e := range o.queue {
 		do = append(do, doReport{SegmentFailed{o.peer, e.seg.ID, reason}})
 	}
@@ -309,6 +339,10 @@ func (o *outbox) reachable(now time.Time) []effect {
 
 func (o *outbox) timer(now time.Time) []effect {
 	switch {
+	case o.gone != nil && now.Before(o.goneAt):
+		return []effect{doWake{o.goneAt}}
+	case o.gone != nil:
+		return o.tellGone()
 	case o.state != waiting:
 		return nil
 	case now.Before(o.due):

@@ -402,6 +402,123 @@ var transcripts = map[string]string{
 		5s ack c
 		6s unlink
 		  > report disconnected`,
+	"a connection that broke is routine: on at once, and nobody is told": `
+		0s queue a b
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		  > send a b
+		2s ack a
+		  > report sent a
+		  > report delivered a
+		3s cut
+		  > wake 8s
+		  > connect
+		4s link
+		  > cancel
+		  > send b
+		8s timer
+		9s cut
+		  > wake 14s
+		  > connect
+		10s link them
+		  > cancel
+		  > send b`,
+	"what follows a broken connection is told if it fails": `
+		0s queue a
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		  > send a
+		2s cut
+		  > wake 7s
+		  > connect
+		3s fail
+		  > report cut off
+		  > report trying again after 1 at 4s
+		  > wake 4s
+		4s timer
+		  > connect
+		5s link
+		  > cancel
+		  > report connected by us
+		  > send a`,
+	"or if it takes too long": `
+		0s open
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		2s cut
+		  > wake 7s
+		  > connect
+		6s timer
+		  > wake 7s
+		7s timer
+		  > report cut off
+		9s link
+		  > cancel
+		  > report connected by us`,
+	"who does not want the talk leaves it to the peer to go on": `
+		0s link them
+		  > report connected by them
+		2s cut
+		  > wake 7s
+		3s link them
+		4s cut
+		  > wake 9s
+		9s timer
+		  > report cut off
+		10s link them
+		  > report connected by them`,
+	"a broken connection is no routine when it has just been made, or after a goodbye": `
+		0s open
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		0.9s cut
+		  > report cut off
+		  > wake 1.9s
+		1.9s timer
+		  > connect
+		2s link
+		  > cancel
+		  > report connected by us
+		4s goodbye
+		  > report goodbye
+		5s cut
+		  > report cut off`,
+	"who opens a talk that has just broken is told of the next stream": `
+		0s open
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		2s cut
+		  > wake 7s
+		  > connect
+		2s open
+		  > report cut off
+		3s link
+		  > cancel
+		  > report connected by us`,
+	"a refusal after a broken connection": `
+		0s open
+		  > connect
+		0s link
+		  > cancel
+		  > report connected by us
+		2s cut
+		  > wake 7s
+		  > connect
+		3s refuse
+		  > report cut off
+		  > report refused: go away
+		  > cancel
+		7s timer`,
 	"nothing is queued twice": `
 		0s queue a a
 		  > connect
@@ -518,7 +635,7 @@ func TestOutboxLosesNothing(t *testing.T) {
 				if linkUp && rnd.IntN(3) == 0 {
 					linkUp = false
 					stream, acks = nil, nil
-					do(evUnlinked{errTest})
+					do(evUnlinked{errTest, rnd.IntN(2) == 0})
 				}
 			case 5:
 				if linkUp && len(stream) > 0 {
@@ -637,9 +754,11 @@ func scripted(t *testing.T, verb string, args []string) []event {
 		return []event{evLinked{byUs: len(args) == 0}}
 	case "unlink":
 		if len(args) > 0 {
-			return []event{evUnlinked{errors.New(args[0])}}
+			return []event{evUnlinked{err: errors.New(args[0])}}
 		}
 		return []event{evUnlinked{}}
+	case "cut":
+		return []event{evUnlinked{errTest, true}}
 	case "fail":
 		return []event{evFailed{err: errTest}}
 	case "unsupported":

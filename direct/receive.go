@@ -84,7 +84,12 @@ func (t *talk) read(l *link) error {
 
 // answered takes the peer's Hello on a stream that we opened.
 func (t *talk) answered(l *link, hello wire.Hello) {
-	if l != t.out {
+	t.watch.heard(time.Now())
+	switch l {
+	case t.next:
+		t.arrived()
+	case t.out:
+	default:
 		return // not needed any more
 	}
 	until := time.Time{}

@@ -16,9 +16,13 @@ func (t *talk) adopt(l *link, hello wire.Hello) {
 		l.close()
 		return
 	}
-	if old := t.in; old != nil { // the peer has lost it, or misbehaves
+	if old := t.in; old != nil {
 		t.in = nil
-		old.fail(errSuperseded)
+		if old.relayed() && !l.relayed() { // the peer has moved
+			old.retire()
+		} else { // the peer has lost it, or misbehaves
+			old.fail(errSuperseded)
+		}
 	}
 	t.in = l
 	t.sayHello(l)
@@ -116,21 +120,32 @@ func (t *talk) gone(l *link, err error) {
 		l.fail(err)
 	}
 	close(l.over)
+	replaced := false
 	switch l {
 	case t.in:
 		t.in = nil
 	case t.out:
 		t.out = nil
+	case t.next: // it did not come to the move
+		t.next = nil
+		replaced = true
 	default:
-		return // replaced
+		replaced = true
 	}
-	if t.current != nil && t.current != l {
+	if t.current != nil && t.current != l { // the other one goes on
 		if l.bidden && !t.current.bidden { // so it was not a goodbye after all
 			t.use(t.current, wire.Hello{})
 		}
-		return // the other one goes on
+		return
+	}
+	if replaced {
+		return
 	}
 	t.current = nil
+	if t.out == nil && t.in == nil { // the peer has ended the old one already
+		t.out, t.next = t.next, nil
+	}
+	cut := err != nil && l.st.Conn().IsClosed()
 	switch {
 	case t.in != nil && t.in.up:
 		t.use(t.in, wire.Hello{})
@@ -139,7 +154,7 @@ func (t *talk) gone(l *link, err error) {
 	case t.out != nil:
 		// It waits for the peer's Hello, and its outcome decides.
 	default:
-		t.lost(err)
+		t.lost(err, cut)
 	}
 }
 
@@ -147,16 +162,18 @@ func (t *talk) gone(l *link, err error) {
 func (t *talk) closed(l *link) {
 	delete(t.links, l)
 	delete(t.parting, l)
+	delete(t.probing, l)
 }
 
-// lost tells the outbox that there is no stream.
-func (t *talk) lost(err error) {
+// lost tells the outbox that there is no stream, and whether the whole connection
+// was cut off.
+func (t *talk) lost(err error, cut bool) {
 	if refused := (*refusal)(nil); errors.As(err, &refused) {
 		t.handle(evRefused{refused.reason})
 		return
 	}
 	if t.box.state == linked {
-		t.handle(evUnlinked{err})
+		t.handle(evUnlinked{err, cut})
 		return
 	}
 	t.handle(evFailed{err: cmpErr(err, errNoHello)})
@@ -173,6 +190,7 @@ func (t *talk) acked(l *link, ids []chat.SegmentID) {
 		l.fail(fmt.Errorf("%w: acknowledgements of what was not sent", chat.ErrMalformed))
 		return
 	}
+	t.watch.heard(time.Now())
 	t.handle(evAcked{ids})
 }
 
@@ -198,8 +216,11 @@ func (t *talk) part() {
 // drop ends a stream of ours that the peer has not answered.
 func (t *talk) drop(l *link) {
 	l.fail(chat.ErrClosed)
-	if l == t.out {
+	switch l {
+	case t.out:
 		t.out = nil
+	case t.next:
+		t.next = nil
 	}
 }
 

@@ -60,10 +60,17 @@ type talk struct {
 	found     context.CancelFunc // ends the search of dialling: the peer is here
 	attempt   int                // numbers the attempts: a cancelled one may still answer
 	mark      *chat.SegmentID    // what of the peer's was read
+	next      *link              // ours, to move to; it waits for the peer's Hello
+	moving    bool               // next is being opened
+	moveAt    time.Time          // not before
+	watch     watch
+	probing   map[*link]bool // their connections are being asked
 	wake      *time.Timer
 	rest      *time.Timer
-	resting   bool // nothing to do; rest is set
-	counted   bool // in Service.resting
+	look      *time.Timer // for watch
+	move      *time.Timer // for moveAt
+	resting   bool        // nothing to do; rest is set
+	counted   bool        // in Service.resting
 	ended     bool
 	protected bool
 	tagged    bool
@@ -87,8 +94,11 @@ func newTalk(s *Service, p chat.PeerID) *talk {
 		box:      newOutbox(p, s.cfg.jitter),
 		links:    make(map[*link]bool),
 		parting:  make(map[*link]bool),
+		probing:  make(map[*link]bool),
 		wake:     stoppedTimer(),
 		rest:     stoppedTimer(),
+		look:     stoppedTimer(),
+		move:     stoppedTimer(),
 	}
 	t.heard.Store(time.Now().UnixNano())
 	t.ctx, t.cancel = context.WithCancel(s.ctx)
@@ -151,12 +161,16 @@ func (t *talk) run() {
 				t.found()
 			}
 			t.handle(evReachable{})
+			t.connsChanged(time.Now())
 		case <-t.dismiss:
 			for l := range t.links {
 				l.fail(errSilent)
 			}
 		case <-t.wake.C:
 			t.handle(evTimer{})
+		case <-t.look.C:
+			t.unanswered(time.Now())
+		case <-t.move.C: // settle does
 		case <-t.rest.C:
 			t.ended = t.untold.Load() == 0 && t.s.forget(t)
 			if !t.ended {
@@ -189,8 +203,11 @@ func (t *talk) settle() {
 		t.parted = nil
 	}
 	t.guard()
+	now := time.Now()
+	t.watchOver(now)
+	t.moveOn(now)
 
-	idle := len(t.links) == 0 && t.dialling == nil && !t.box.wanted()
+	idle := len(t.links) == 0 && t.dialling == nil && !t.box.wanted() && t.box.gone == nil
 	if idle == t.resting || t.ended {
 		return
 	}
@@ -203,7 +220,7 @@ func (t *talk) settle() {
 		t.counted = true
 		t.rest.Reset(restTime)
 	default: // too many rest already; a new talk would have a new quota
-		t.rest.Reset(t.quotaFull(time.Now()))
+		t.rest.Reset(t.quotaFull(now))
 	}
 }
 
@@ -236,8 +253,9 @@ func (t *talk) guard() {
 // shutDown ends all goroutines of the talk and waits for them. Streams get
 // flushTime to write what they have.
 func (t *talk) shutDown() {
-	t.wake.Stop()
-	t.rest.Stop()
+	for _, timer := range []*time.Timer{t.wake, t.rest, t.look, t.move} {
+		timer.Stop()
+	}
 	t.stopCounting()
 	limit, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()
