@@ -300,6 +300,10 @@ func (c *conversation) tick() {
 		}
 		c.syncTick(now)
 	}
+	if l, ok := c.link.(*roomLink); ok {
+		c.peersChanged() // rooms tells when the number changes, not when one takes another's place
+		l.reachOut(now)
+	}
 	c.tell()
 	c.keepStates()
 	c.heed()

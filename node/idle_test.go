@@ -14,7 +14,9 @@ import (
 // at most one look-up a minute each, a few bytes, no goroutines that grow.
 func TestIdleRooms(t *testing.T) {
 	const people, roomsOfEach = 4, 20
-	const most = 400 << 10 // bytes an hour that a room of four costs each: mostly beacons
+	// The bytes an hour that a room of four costs each: mostly beacons, which the
+	// seed forwards as well, for it relays for all of them.
+	const most = 600 << 10
 	pause := time.Hour
 	if slow || testing.Short() {
 		pause = 10 * time.Minute
@@ -81,3 +83,45 @@ func (p *person) links(n int) (out []*roomLink) {
 	}
 	return out
 }
+
+// TestIdleNode: what an ordinary node costs its user while nobody says anything:
+// five contacts with whom a talk is open, three rooms with them in it, one seed.
+func TestIdleNode(t *testing.T) {
+	const contacts, roomsOfEach = 5, 3
+	const most = 2 * idlePerHour
+	pause := time.Hour
+	if slow || testing.Short() {
+		pause = 20 * time.Minute
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 25*time.Millisecond)
+		w.seed()
+		alice := w.person("alice")
+		for i := range contacts {
+			p := w.person(fmt.Sprint("p", i))
+			for r := range roomsOfEach {
+				p.join(fmt.Sprint("room", r))
+			}
+			if err := alice.Dial(t.Context(), p.Self()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for r := range roomsOfEach {
+			alice.join(fmt.Sprint("room", r))
+		}
+		time.Sleep(10 * time.Minute)
+		in, out := alice.host.TotalTraffic()
+		time.Sleep(pause)
+		in2, out2 := alice.host.TotalTraffic()
+		perHour := func(n uint64) int { return int(float64(n) / pause.Hours()) }
+		all := perHour(in2 - in + out2 - out)
+		t.Logf("%d contacts, %d rooms, a seed: %d bytes an hour in, %d out, %d bytes a second in all",
+			contacts, roomsOfEach, perHour(in2-in), perHour(out2-out), all/3600)
+		if all == 0 || all > most {
+			t.Errorf("%d bytes an hour, want at most %d", all, most)
+		}
+	})
+}
+
+// idlePerHour is what TestIdleNode measured, in and out, in bytes.
+const idlePerHour = 8_100_000

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -22,13 +23,16 @@ type roomLink struct {
 
 	// roster, and how many in it are people, are owned by the conversation's
 	// loop.
-	roster map[chat.PeerID]rooms.Member
-	people int
+	roster  map[chat.PeerID]rooms.Member
+	people  int
+	reacher reacher // likewise
+	// beside counts the members connected, but not for gossip.
+	beside atomic.Int32
 }
 
 // joinRoom links c to its room and begins to look for members.
 func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
-	l := &roomLink{c: c, roster: make(map[chat.PeerID]rooms.Member)}
+	l := &roomLink{c: c, roster: make(map[chat.PeerID]rooms.Member), reacher: make(reacher)}
 	ready := make(chan struct{}) // the handler may be called before Join returns
 	defer close(ready)
 	later := func(f func()) {
@@ -68,7 +72,7 @@ func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
 	}
 	l.search = n.discovery.SeekWith(c.id, discovery.Quest{
 		After:     after,
-		Connected: func() int { return len(room.Peers()) },
+		Connected: func() int { return len(room.Peers()) + int(l.beside.Load()) },
 		Reached:   func(p chat.PeerID) { later(func() { c.reached(p) }) },
 	})
 	return l, nil
@@ -94,11 +98,13 @@ func (l *roomLink) member(m rooms.Member) {
 		l.roster[m.Peer] = m
 		if !m.Seed {
 			l.people++
+			l.c.syncer.company = true // heard is as good as met
 		}
 		l.c.node.learn(m.Peer, m.Nick)
 		l.met(m.Peer)
 	} else {
 		delete(l.roster, m.Peer)
+		l.reacher.forget(m.Peer)
 		if m.Left {
 			l.c.node.discovery.Parted(m.Peer)
 		}
@@ -106,6 +112,9 @@ func (l *roomLink) member(m rooms.Member) {
 			l.c.node.discovery.Gone(m.Peer, m.Heard)
 		}
 		l.c.skew.forget(m.Peer)
+	}
+	if l.c.node.relayed(m.Peer) { // gossip does not tell that they are connected
+		l.c.peersChanged()
 	}
 	if !l.c.node.cfg.blocked(m.Peer) {
 		l.c.node.feed.publish(l.c.node.memberEvent(l.c.conv, m))
@@ -125,9 +134,8 @@ func (l *roomLink) ship(ctx context.Context, s *chat.Segment) (int, bool, error)
 	return reached, reached > 0, err
 }
 
-func (l *roomLink) connected() []chat.PeerID { return l.room.Peers() }
-func (l *roomLink) dropped() uint64          { return l.room.Dropped() }
-func (l *roomLink) headsChanged()            { l.room.HeadsChanged() }
+func (l *roomLink) dropped() uint64 { return l.room.Dropped() }
+func (l *roomLink) headsChanged()   { l.room.HeadsChanged() }
 
 func (l *roomLink) members() int { return l.people }
 

@@ -35,8 +35,9 @@ func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
 		if len(conns) == 0 {
 			continue
 		}
-		p.How, p.Addr = "direct", conns[0].RemoteMultiaddr().String()
-		if conns[0].Stat().Limited {
+		c := best(conns)
+		p.How, p.Addr = "direct", chat.SafeString(c.RemoteMultiaddr().String())
+		if c.Stat().Limited {
 			p.How = "relayed"
 		}
 		wg.Go(func() {
@@ -47,6 +48,16 @@ func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
 	}
 	wg.Wait()
 	return out, nil
+}
+
+// best is the connection that new streams take: a direct one, if there is one.
+func best(conns []network.Conn) network.Conn {
+	for _, c := range conns {
+		if !c.Stat().Limited {
+			return c
+		}
+	}
+	return conns[0]
 }
 
 // ping measures one round trip, or returns 0.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -18,6 +19,12 @@ import (
 func (n *Node) blocks(p peer.ID) bool {
 	id, err := chat.PeerIDFromLibp2p(p)
 	return err != nil || n.cfg.blocked(id)
+}
+
+// received is how many bytes came in over a connection.
+func (n *Node) received(c network.Conn) uint64 {
+	in, _ := n.host.Traffic(c)
+	return in
 }
 
 // connect is how direct gets a connection.
@@ -242,6 +249,9 @@ func (n *Node) hearBeacon(_ chat.PeerID, b *chat.Beacon) {
 // is back.
 func (n *Node) seedsChanged() {
 	<-n.attaching
+	if c := n.find(chat.Presence().ID(n.self)); c != nil {
+		c.try(c.peersChanged) // they know who is online
+	}
 	seeds := n.seeds.Status()
 	up, untried := false, false
 	for _, s := range seeds {

@@ -32,6 +32,9 @@ const (
 	maxAvoided = 1024
 	// progressEvery is how often the progress of a long fetch is told.
 	progressEvery = time.Second
+	// relayedAgain is the pause between runs over a relay that brought as much as
+	// they may.
+	relayedAgain = time.Minute
 	// refreshEvery is the mean time between runs with a random member.
 	refreshEvery = 5 * time.Minute
 )
@@ -41,6 +44,7 @@ const (
 type syncer struct {
 	wanted  []chat.PeerID
 	soon    map[chat.PeerID]time.Time
+	later   map[chat.PeerID]time.Time // whose rest comes over a relay, slowly
 	running map[chat.PeerID]bool
 	again   map[chat.PeerID]bool // wanted once more while running
 	avoid   map[chat.PeerID]time.Time
@@ -57,6 +61,7 @@ type syncer struct {
 func newSyncer() syncer {
 	return syncer{
 		soon:    make(map[chat.PeerID]time.Time),
+		later:   make(map[chat.PeerID]time.Time),
 		running: make(map[chat.PeerID]bool),
 		again:   make(map[chat.PeerID]bool),
 		avoid:   make(map[chat.PeerID]time.Time),
@@ -78,6 +83,13 @@ func (s *syncer) want(p chat.PeerID) {
 func (s *syncer) wantSoon(p chat.PeerID, now time.Time) {
 	if _, ok := s.soon[p]; !ok && len(s.soon) < maxWanted {
 		s.soon[p] = now.Add(headGrace + rand.N(headGrace))
+	}
+}
+
+// wantLater asks for a run with p after a pause.
+func (s *syncer) wantLater(p chat.PeerID, now time.Time) {
+	if len(s.later) < maxWanted {
+		s.later[p] = now.Add(relayedAgain)
 	}
 }
 
@@ -237,6 +249,12 @@ func (c *conversation) syncTick(now time.Time) {
 			c.syncAny() // whoever is connected will have heard of it too
 		}
 	}
+	for p, at := range c.syncer.later {
+		if !now.Before(at) {
+			delete(c.syncer.later, p)
+			c.syncer.want(p)
+		}
+	}
 	if c.refreshed.IsZero() {
 		c.refreshed = now.Add(rand.N(refreshEvery))
 	}
@@ -274,6 +292,8 @@ func (c *conversation) sync(p chat.PeerID, ordinal uint64) {
 		c.syncer.finished(p, time.Now(), err)
 		switch {
 		case res.Complete || res.Fetched == 0: // done, or of no use
+		case err == nil && res.Relayed:
+			c.syncer.wantLater(p, time.Now())
 		case err == nil:
 			c.syncer.want(p) // one run is bounded: the next goes on
 		default:
