@@ -4,13 +4,65 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/host"
 	"github.com/p2pchat/p2pchat/node"
 )
 
+// The least that a relayed connection may be limited to: less would cut every
+// talk off before it began, or again and again.
+const (
+	minRelayData = 64 << 10 // bytes in each direction
+	minRelayTime = 10 * time.Second
+)
+
+// seedFlags are those of a seed.
+type seedFlags struct {
+	on        bool
+	relayData string
+	relayTime string
+}
+
+// The names of flags that only a seed has.
+const (
+	relayDataFlag = "relay-data"
+	relayTimeFlag = "relay-time"
+)
+
+func (f *seedFlags) add(set *pflag.FlagSet) {
+	set.BoolVar(&f.on, "bootstrap", false, "run a seed node (TCP port 4747 unless --listen says otherwise)")
+	set.StringVar(&f.relayData, relayDataFlag, "", "as a seed, let each relayed connection carry at most `SIZE` each way (default 64MiB)")
+	set.StringVar(&f.relayTime, relayTimeFlag, "", "as a seed, let each relayed connection last at most `DURATION` (default 1h)")
+}
+
+// limit reads how a seed limits each relayed connection. What was not given is
+// zero: the host's default.
+func (f *seedFlags) limit(set *pflag.FlagSet) (limit host.RelayLimit, err error) {
+	for _, name := range []string{relayDataFlag, relayTimeFlag} {
+		if set.Changed(name) && !f.on {
+			return limit, usage("--"+name+" is for a seed", "p2pchat --bootstrap runs one")
+		}
+	}
+	if set.Changed(relayDataFlag) {
+		if limit.Data, err = parseSize(f.relayData); err != nil || limit.Data < minRelayData {
+			return limit, usage(fmt.Sprintf("--relay-data %q is not a size of %s or more", f.relayData, writeSize(minRelayData)), "for example 64MiB")
+		}
+	}
+	if set.Changed(relayTimeFlag) {
+		if limit.Duration, err = time.ParseDuration(f.relayTime); err != nil || limit.Duration < minRelayTime {
+			return limit, usage(fmt.Sprintf("--relay-time %q is not a time of %s or more", f.relayTime, minRelayTime), "for example 30m or 1h")
+		}
+	}
+	return limit, nil
+}
+
 // bootstrap runs a seed until it is told to end, which is how it should end.
-func (p *program) bootstrap(ctx context.Context) error {
+func (p *program) bootstrap(ctx context.Context, limit host.RelayLimit) error {
+	p.flags.relayLimit = limit
 	err := p.withNode(ctx, true, func(r *running) error {
 		events := r.Subscribe()
 		defer events.Close()

@@ -83,6 +83,11 @@ func parseTarget(f *identity.Folder, s string) (target, error) {
 	if c, ok := contacts.Find(s); ok {
 		return target{peer: c.Peer}, nil
 	}
+	return parseStranger(s)
+}
+
+// parseStranger reads PEER without looking at contacts.
+func parseStranger(s string) (target, error) {
 	if strings.HasPrefix(s, "/") {
 		return parseFullAddr(s)
 	}
@@ -122,12 +127,25 @@ func parseFullAddr(s string) (target, error) {
 		return target{}, bad("it does not end in /p2p/ and a peer ID", err)
 	}
 	for _, a := range info.Addrs {
-		if len(a) != 2 || a[1].Code() != ma.P_TCP {
-			return target{}, bad("only /ip4, /ip6 and /dns addresses with /tcp and a port can be dialled", nil)
+		if !dialable(a) {
+			return target{}, bad("only /ip4, /ip6 and /dns addresses with /tcp and a port can be dialled, or those through a relay there", nil)
 		}
 	}
 	id, err := chat.PeerIDFromLibp2p(info.ID)
 	return target{peer: id, info: *info}, err
+}
+
+// dialable reports whether an address is one of TCP, or leads through a relay at
+// one of TCP.
+func dialable(a ma.Multiaddr) bool {
+	switch len(a) {
+	case 2:
+		return a[1].Code() == ma.P_TCP
+	case 4:
+		return a[1].Code() == ma.P_TCP && a[2].Code() == ma.P_P2P && a[3].Code() == ma.P_CIRCUIT
+	default:
+		return false
+	}
 }
 
 // resolve turns a target into a peer, and tells the node what it knows of it.

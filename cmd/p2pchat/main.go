@@ -90,7 +90,7 @@ func notify(parent context.Context) (context.Context, func()) {
 
 // root builds the command tree.
 func (p *program) root() *cobra.Command {
-	var seed bool
+	var seed seedFlags
 	root := &cobra.Command{
 		Use:   "p2pchat",
 		Short: "A chat that needs no server",
@@ -100,6 +100,7 @@ distributed hash table and talk in rooms or in private, encrypted on the way.
   p2pchat --bootstrap       run a seed node, where others begin to look
   p2pchat join ROOM         talk in a room
   p2pchat dial PEER         talk in private
+  p2pchat doctor            find out what is wrong with the network
 
 Exit codes: 0 done; 1 the network or a peer failed, or something was not
 delivered; 2 usage, or a data folder that cannot be used; 3 peer or room not
@@ -111,8 +112,12 @@ found; 4 refused by the other side; 130 interrupted.`,
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
 			}
-			if seed {
-				return p.bootstrap(cmd.Context())
+			limit, err := seed.limit(cmd.Flags())
+			switch {
+			case err != nil:
+				return err
+			case seed.on:
+				return p.bootstrap(cmd.Context(), limit)
 			}
 			return cmd.Help()
 		},
@@ -120,10 +125,10 @@ found; 4 refused by the other side; 130 interrupted.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err.Error(), cmd.CommandPath()+" --help lists the flags")
 	})
-	root.Flags().BoolVar(&seed, "bootstrap", false, "run a seed node (TCP port 4747 unless --listen says otherwise)")
+	seed.add(root.Flags())
 	p.flags.add(root.PersistentFlags())
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(p.joinCommand(), p.dialCommand(), p.peersCommand(), p.idCommand(), p.contactCommand(), p.requestsCommand(),
+	root.AddCommand(p.joinCommand(), p.dialCommand(), p.peersCommand(), p.doctorCommand(), p.idCommand(), p.contactCommand(), p.requestsCommand(),
 		p.historyCommand(), p.searchCommand(), p.exportCommand(), p.importCommand(), p.outboxCommand(), p.versionCommand())
 	tameCobra(root)
 	return root

@@ -7,10 +7,20 @@ import (
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
 	"github.com/p2pchat/p2pchat/node"
+	"github.com/p2pchat/p2pchat/ui/line"
 )
 
-// nicksEvery is how often the nicks that were heard are saved.
-const nicksEvery = 10 * time.Second
+const (
+	// nicksSoon is how long after a new nick it is saved: a program that is killed
+	// early must not forget who wrote what it kept, and who comes together is
+	// saved together.
+	nicksSoon = 200 * time.Millisecond
+	// nicksPause is the least time between two savings of new nicks: a room that
+	// fills up has the file written this often, not for everybody who comes.
+	nicksPause = 2 * time.Second
+	// nicksEvery is how often it is saved when the people were last heard.
+	nicksEvery = 10 * time.Second
+)
 
 // withNicks runs f while the nicks that the node hears are kept in the folder,
 // so that the history shows them when their owners are gone.
@@ -30,16 +40,19 @@ func withNicks(ctx context.Context, nicks *identity.Nicks, n *node.Node, named f
 	return err
 }
 
-// keepNicks notes nicks until ctx ends.
-func keepNicks(ctx context.Context, events *node.Subscription, nicks *identity.Nicks, named func(chat.PeerID) (chat.Text, bool)) {
-	saved := time.Now()
+// keepNicks notes nicks until ctx ends, and saves them.
+func keepNicks(ctx context.Context, events line.Events, nicks *identity.Nicks, named func(chat.PeerID) (chat.Text, bool)) {
+	var saved, due time.Time
 	note := func(p chat.PeerID, nick chat.Text, now time.Time) {
-		if _, ok := named(p); !ok {
-			nicks.Note(p, nick, now)
+		if _, ok := named(p); ok {
+			return
 		}
+		before := nicks.Of(p)
+		nicks.Note(p, nick, now)
+		due = nicksDue(nicks.Of(p) != before, now, saved, due)
 	}
 	for {
-		evs, err := events.Next(ctx)
+		evs, err := nextUntil(ctx, events, due)
 		now := time.Now()
 		for _, ev := range evs {
 			switch ev := ev.(type) {
@@ -51,12 +64,40 @@ func keepNicks(ctx context.Context, events *node.Subscription, nicks *identity.N
 				note(ev.Author, ev.Nick, now)
 			}
 		}
-		if err != nil {
-			return
+		late := !due.IsZero() && !now.Before(due)
+		if ctx.Err() != nil || err != nil && !late {
+			return // the caller saves the last
 		}
-		if now.Sub(saved) >= nicksEvery {
+		if late {
 			_ = nicks.Save() // it is tried again
-			saved = now
+			saved, due = now, time.Time{}
 		}
 	}
+}
+
+// nextUntil waits for events until a time, if there is one.
+func nextUntil(ctx context.Context, events line.Events, end time.Time) ([]chat.Event, error) {
+	if end.IsZero() {
+		return events.Next(ctx)
+	}
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	return events.Next(ctx)
+}
+
+// nicksDue is when to save after somebody was heard: the time it was due before,
+// unless a new nick is a reason to do it sooner.
+func nicksDue(fresh bool, now, saved, due time.Time) time.Time {
+	pause := nicksEvery
+	if fresh {
+		pause = nicksPause
+	}
+	at := now.Add(nicksSoon)
+	if at.Before(saved.Add(pause)) {
+		at = saved.Add(pause)
+	}
+	if due.IsZero() || at.Before(due) {
+		return at
+	}
+	return due
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/p2pchat/p2pchat/bootstrap"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/discovery"
+	"github.com/p2pchat/p2pchat/host"
 	"github.com/p2pchat/p2pchat/identity"
 	"github.com/p2pchat/p2pchat/node"
 )
@@ -27,6 +28,10 @@ type commonFlags struct {
 	data    string
 	noMDNS  bool
 	verbose bool
+	// noPortMapping asks the router for nothing.
+	noPortMapping bool
+	// relayLimit is that of a seed.
+	relayLimit host.RelayLimit
 	// noHistory keeps messages in memory only.
 	noHistory bool
 	// noReadMarks tells nobody what was read.
@@ -42,6 +47,7 @@ func (f *commonFlags) add(set *pflag.FlagSet) {
 	set.StringVar(&f.name, "name", "", "be called `NICK` (kept for the next time)")
 	set.StringVar(&f.data, "data", "", "data folder `DIR`, one for each identity (also P2PCHAT_DATA)")
 	set.BoolVar(&f.noMDNS, "no-mdns", false, "do not look for people on the local network")
+	set.BoolVar(&f.noPortMapping, "no-port-mapping", false, "do not ask the router to forward a port (UPnP, NAT-PMP)")
 	set.BoolVar(&f.noHistory, "no-history", false, "keep messages in memory only, until the end")
 	set.BoolVar(&f.noReadMarks, "no-read-marks", false, "do not tell others what you have read")
 	set.BoolVarP(&f.verbose, "verbose", "v", false, "tell more about what goes on")
@@ -98,8 +104,9 @@ func (p *program) config(f *identity.Folder, seed bool) (cfg node.Config, err er
 	} else if err = f.SetName(cfg.Name); err != nil {
 		return cfg, err
 	}
-	cfg.Seed = seed
+	cfg.Seed, cfg.RelayLimit = seed, p.flags.relayLimit
 	cfg.NoMDNS = p.flags.noMDNS
+	cfg.NoPortMapping = p.flags.noPortMapping
 	cfg.Book = addressBook{book}
 	cfg.Blocked = contacts.Blocked
 	cfg.Stranger = func(id chat.PeerID) bool { return contacts.Standing(id) == identity.StandingUnknown }

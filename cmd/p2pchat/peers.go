@@ -19,27 +19,41 @@ import (
 const listQuiet = 500 * time.Millisecond
 
 func (p *program) peersCommand() *cobra.Command {
-	var asJSON, watch bool
+	var f peersFlags
 	wait := waitFlag(5 * time.Second)
 	cmd := &cobra.Command{
 		Use:   "peers",
 		Short: "Show who is online",
 		Long: `Show who is online: everybody this node can learn of through its seeds, the
-local network and people met before. Nobody sees the one who looks.`,
+local network and people met before. Nobody sees the one who looks.
+
+With -v it shows the connections it has made for this instead, as netstat does,
+with who it is: direct or relayed, addresses, age, bytes, round trip, protocols.
+In a talk, /net shows those of the talk's node.`,
 		Args: words(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.peers(cmd.Context(), asJSON, watch, time.Duration(wait))
+			f.wait = time.Duration(wait)
+			return p.peers(cmd.Context(), f)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
-	cmd.Flags().BoolVar(&watch, "watch", false, "go on and print the list anew whenever it changes")
+	// It takes the place of the flag of all commands: here a person wants to see
+	// more of the network, not the program's own records.
+	cmd.Flags().BoolVarP(&f.connections, "verbose", "v", false, "show the connections, with all that is known of them")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "go on and print the list anew whenever it changes")
 	cmd.Flags().Var(&wait, "wait", "look for others for at most `DURATION`")
 	return cmd
 }
 
+// peersFlags are those of peers.
+type peersFlags struct {
+	json, watch, connections bool
+	wait                     time.Duration
+}
+
 // peers runs a node that nobody sees, under a key made for this one run: under
 // the folder's own, friends would hand it private messages.
-func (p *program) peers(ctx context.Context, asJSON, watch bool, wait time.Duration) (err error) {
+func (p *program) peers(ctx context.Context, f peersFlags) (err error) {
 	folder, err := p.folder()
 	if err != nil {
 		return err
@@ -60,11 +74,11 @@ func (p *program) peers(ctx context.Context, asJSON, watch bool, wait time.Durat
 	default:
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
-	return p.look(ctx, cfg, asJSON, watch, wait)
+	return p.look(ctx, cfg, f)
 }
 
 // look starts the node and prints who is online.
-func (p *program) look(ctx context.Context, cfg node.Config, asJSON, watch bool, wait time.Duration) error {
+func (p *program) look(ctx context.Context, cfg node.Config, f peersFlags) error {
 	cfg.Invisible = true
 	n, err := node.Start(ctx, cfg) // it dials only, unless --listen says otherwise
 	if err != nil {
@@ -74,23 +88,39 @@ func (p *program) look(ctx context.Context, cfg node.Config, asJSON, watch bool,
 	events := n.Subscribe()
 	defer events.Close()
 
-	end := time.Now().Add(wait)
+	end := time.Now().Add(f.wait)
 	for first := true; ; first = false {
 		if err := p.quiet(ctx, events, end, !first); err != nil {
 			return err
 		}
-		list, err := n.Peers(ctx)
-		if err != nil {
+		found, err := p.show(ctx, n, f, first && !f.watch)
+		switch {
+		case err != nil:
 			return err
-		}
-		if len(list) == 0 && first && !watch {
+		case !found && !f.watch:
 			return &fault{text: "nobody was found", hint: "give a seed with --seed, or look longer with --wait 30s", code: codeNotFound}
-		}
-		if err := p.printPeers(list, asJSON); err != nil || !watch {
-			return err
+		case !f.watch:
+			return nil
 		}
 		end = time.Time{}
 	}
+}
+
+// show prints what there is now, and tells whether it is anything; with orNothing
+// no empty list is printed.
+func (p *program) show(ctx context.Context, n *node.Node, f peersFlags, orNothing bool) (found bool, err error) {
+	if f.connections {
+		list, err := n.Connections(ctx)
+		if err != nil || len(list) == 0 && orNothing {
+			return false, err
+		}
+		return len(list) > 0, p.printConnections(list, f.json)
+	}
+	list, err := n.Peers(ctx)
+	if err != nil || len(list) == 0 && orNothing {
+		return false, err
+	}
+	return len(list) > 0, p.printPeers(list, f.json)
 }
 
 // quiet waits until members came and nothing changed for listQuiet, or until
@@ -139,7 +169,7 @@ func (p *program) printPeers(list []node.Peer, asJSON bool) error {
 				Addr   string      `json:"addr"`
 				RTT    float64     `json:"rtt_ms"`
 				Since  time.Time   `json:"since"`
-			}{"peer", x.Nick, x.Peer, x.Online, x.Seed, x.How, x.Addr, float64(x.RTT.Microseconds()) / 1000, x.Since.UTC().Truncate(time.Millisecond)})
+			}{"peer", x.Nick, x.Peer, x.Online, x.Seed, x.How, x.Addr, milliseconds(x.RTT), x.Since.UTC().Truncate(time.Millisecond)})
 			if err != nil {
 				return err
 			}
@@ -168,4 +198,20 @@ func (p *program) printPeers(list []node.Peer, asJSON bool) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", nick, x.Peer, how, rtt, x.Since.Local().Format("15:04:05"))
 	}
 	return w.Flush()
+}
+
+func (p *program) printConnections(list []node.Connection, asJSON bool) error {
+	if !asJSON {
+		return writeConnections(p.out, list, time.Now())
+	}
+	for _, c := range list {
+		b, err := connectionJSON(c)
+		if err != nil {
+			return err
+		}
+		if err := p.print(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }

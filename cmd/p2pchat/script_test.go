@@ -96,7 +96,7 @@ func stageOf(ts *testscript.TestScript) *stage { return ts.Value(stageKey{}).(*s
 // loopback adds what keeps a command on this machine, unless it is given.
 func loopback(args []string) []string {
 	for i, a := range args {
-		if a != "join" && a != "dial" && a != "peers" && a != "--bootstrap" {
+		if a != "join" && a != "dial" && a != "peers" && a != "doctor" && a != "--bootstrap" {
 			continue
 		}
 		args = slices.Insert(slices.Clone(args), i+1, "--no-mdns")

@@ -11,7 +11,7 @@ import (
 
 // A command is what one line asks for.
 type command struct {
-	verb string // "say", "who", "nick", "topic", "read", "help", "" for an empty line
+	verb string // "say", "who", "nick", "topic", "read", "net", "help", "" for an empty line
 	arg  string
 	body chat.Body
 	// ref names the message that body is about, for the kinds that need one; see
@@ -48,7 +48,7 @@ func parseCommand(verb, arg string) (command, error) {
 	switch verb {
 	case "quit", "exit":
 		return command{}, errQuit
-	case "who", "help":
+	case "who", "net", "help":
 		return command{verb: verb}, nil
 	case "reply", "edit", "del", "react":
 		return parseAbout(verb, arg)
@@ -163,7 +163,8 @@ func help() []string {
 	return []string{
 		"each line is a message; //text sends /text",
 		"/me WORDS   say what you do        /who   who is here",
-		"/nick NAME  change your name       /quit  or exit: leave",
+		"/nick NAME  change your name       /net   how you are connected",
+		"/quit  or exit: leave",
 		"/reply [MSG] WORDS  answer         /react [MSG] EMOJI  or - to take it back",
 		"/edit [MSG] WORDS   change yours   /del [MSG]  take yours back",
 		"/topic [WORDS]      show or set what the room is about; - clears it",

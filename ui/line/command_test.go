@@ -36,6 +36,7 @@ func TestParse(t *testing.T) {
 		{line: "/nick  bob ", want: "nick bob"},
 		{line: "/nick", want: "/nick needs a name, as in /nick alice"},
 		{line: "/who", want: "who"},
+		{line: "/net", want: "net"},
 		{line: "/help me", want: "help"},
 		{line: "/", want: "unknown command / (hint: "},
 		{line: "/WHO", want: "unknown command /WHO (hint: "},

@@ -58,6 +58,13 @@ func (f *fakeNode) Members(context.Context, chat.Conversation) ([]chat.Member, e
 	return f.members, nil
 }
 
+func (f *fakeNode) Net(_ context.Context, asJSON bool) ([]string, error) {
+	if asJSON {
+		return []string{`{"type":"connection","peer":"x"}`, `{"type":"connection","peer":"y"}`}, nil
+	}
+	return []string{"WHO    PATH", "bob    direct", "\x1b[31meve direct"}, nil
+}
+
 func (f *fakeNode) SetName(name chat.Text) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -20,6 +20,10 @@ type Chat interface {
 	Settle(ctx context.Context, conv chat.Conversation) (left int, err error)
 	// Members lists who else is in a conversation.
 	Members(ctx context.Context, conv chat.Conversation) ([]chat.Member, error)
+	// Net lists how the node is connected, one line for each connection and, for
+	// people, one above them; or, with asJSON, one object for each. It may take
+	// some seconds.
+	Net(ctx context.Context, asJSON bool) ([]string, error)
 	// SetName changes the own nickname.
 	SetName(name chat.Text) error
 	// MarkRead says that a person has read a private conversation up to a message.

@@ -181,6 +181,17 @@ func (s *screen) who(members []chat.Member) {
 	}
 }
 
+// net lists connections, in answer to the input.
+func (s *screen) net(lines []string) {
+	for _, l := range lines {
+		if s.cfg.JSON {
+			s.add(false, append([]byte(l), '\n'))
+		} else {
+			s.say("%s", l)
+		}
+	}
+}
+
 // rejected says what is wrong with a line of input.
 func (s *screen) rejected(num int, err error) {
 	reason := chat.SafeString(err.Error())

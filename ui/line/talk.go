@@ -103,6 +103,8 @@ func (t *talk) obey(live context.Context, l inputLine) error {
 			err = t.rename(live, c.arg)
 		case "who":
 			err = t.who(live)
+		case "net":
+			err = t.net(live)
 		case "help":
 			t.screen.ask(live, func() {
 				for _, l := range help() {
@@ -182,6 +184,15 @@ func (t *talk) who(ctx context.Context) error {
 	members, err := t.cfg.Chat.Members(ctx, t.cfg.Conversation)
 	if err == nil {
 		t.screen.ask(ctx, func() { t.screen.who(members) })
+	}
+	return err
+}
+
+// net shows how this node is connected.
+func (t *talk) net(ctx context.Context) error {
+	lines, err := t.cfg.Chat.Net(ctx, t.cfg.JSON)
+	if err == nil {
+		t.screen.ask(ctx, func() { t.screen.net(lines) })
 	}
 	return err
 }

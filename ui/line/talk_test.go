@@ -524,6 +524,29 @@ func TestCommandsInJSON(t *testing.T) {
 	})
 }
 
+func TestNet(t *testing.T) {
+	fake(t, func(t *testing.T) {
+		node := newFake()
+		s := begin(t, node, Config{})
+		s.write("/net", "exit")
+		s.ended(Result{}, nil)
+		lines, _ := node.Net(t.Context(), false)
+		want := "p2pchat: " + lines[0] + "\np2pchat: " + lines[1] + "\np2pchat: [31meve direct\n"
+		if s.errs.String() != want || s.out.String() != "" {
+			t.Errorf("stderr is %q, want %q; stdout is %q", s.errs, want, s.out)
+		}
+
+		s = begin(t, node, Config{JSON: true})
+		s.write("/net")
+		lines, _ = node.Net(t.Context(), true)
+		if want := strings.Join(lines, "\n") + "\n"; s.out.String() != want {
+			t.Errorf("stdout is %q, want %q", s.out, want)
+		}
+		s.write("exit")
+		s.ended(Result{}, nil)
+	})
+}
+
 func TestWaitingIsToldOnce(t *testing.T) {
 	fake(t, func(t *testing.T) {
 		node := newFake()
