@@ -60,6 +60,7 @@ var layout = []row{
 
 	{folder: "internal/testnet", traits: free},
 	{folder: "internal/archtest", traits: free},
+	{folder: "internal/netlab", traits: free},
 	{folder: "scripts", traits: free | program},
 	{folder: "bench", traits: free | program},
 	{folder: "examples", traits: free | program},
