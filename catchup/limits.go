@@ -25,10 +25,18 @@ const (
 	// whole, and patience what it may take longer than that.
 	slowestAnswer = 1 << 10
 	patience      = 20 * time.Second
-	// batchBytes and batchSegments are how much is collected before it is given
-	// to Accept.
+	// batchBytes and batchSegments are how much is collected before it is verified
+	// at once, but for one frame.
 	batchBytes    = 256 << 10
 	batchSegments = 512
+	// verifiedAhead is how many verified batches wait while others are stored, and
+	// storeTogether how many of those are given to Accept at once. More in one
+	// commit cost less, but what is said meanwhile waits for it.
+	verifiedAhead = 3
+	storeTogether = 3
+	// pipelineBatches is how many batches a run that we call has in memory: one
+	// that is read, one that is verified, those that wait and those that are stored.
+	pipelineBatches = 1 + 1 + verifiedAhead + storeTogether
 	// getBatch is how many segments are taken from the log at a time.
 	getBatch = 64
 	// ordersAhead is how many questions for segments are under way at once: the
@@ -37,10 +45,10 @@ const (
 	// rangesAhead is how many questions about ranges are.
 	rangesAhead = 2
 	// runMemory is what a run may hold when we are called: frames in and out, a
-	// batch, questions. callMemory is the same when we call, with three batches
+	// batch, questions. callMemory is the same when we call, with pipelineBatches
 	// and what is known to differ.
 	runMemory  = 768 << 10
-	callMemory = 2 << 20
+	callMemory = pipelineBatches*(batchBytes+wire.MaxFrame) + 1<<20
 	// maxHeld is what we believe of how many segments another holds; it is only
 	// shown.
 	maxHeld = 1 << 30

@@ -127,6 +127,10 @@ func (l *memLog) Has(conv chat.ConversationID, id chat.SegmentID) bool {
 	return c != nil && (c.segs[id] != nil || c.pruned[id])
 }
 
+func (l *memLog) Lacks(conv chat.ConversationID, ids ...chat.SegmentID) []chat.SegmentID {
+	return slices.DeleteFunc(slices.Clone(ids), func(id chat.SegmentID) bool { return l.Has(conv, id) })
+}
+
 func (l *memLog) Get(_ context.Context, conv chat.ConversationID, ids ...chat.SegmentID) (segs []*chat.Segment, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -3,6 +3,8 @@ package catchup
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +38,19 @@ func (o *order) check(s *chat.Segment) error {
 	return nil
 }
 
+// narrow takes out what the log does not lack.
+func (o *order) narrow(log Log) {
+	lacking := log.Lacks(o.conv, o.want...)
+	if len(lacking) == len(o.want) {
+		return
+	}
+	places := make(map[chat.SegmentID]chat.OrderKey, len(lacking))
+	for _, id := range lacking {
+		places[id] = o.places[id]
+	}
+	o.want, o.places = lacking, places
+}
+
 // A delivery is a batch of what came for an order.
 type delivery struct {
 	order *order
@@ -45,17 +60,20 @@ type delivery struct {
 	cut bool
 }
 
-// A verified batch is what is genuine of a delivery. done is its order, if this is
-// the last of it.
+// A verified batch is what is genuine of a delivery. last says that it is the last
+// of its order.
 type verified struct {
-	segs []*chat.Segment
-	done *order
+	segs  []*chat.Segment
+	order *order
+	last  bool
 }
 
-// A pipeline verifies and stores what a caller reads: while one batch is being
-// stored, the next is being verified, and one more is being read. So there are
-// three in memory at most. Two goroutines belong to it, one for either step;
-// finish ends them and waits.
+// A pipeline verifies and stores what a caller reads: while some batches are being
+// stored, in one commit, the next wait verified, one more is being verified, and
+// one read. None of the three steps waits for another while there is room between
+// them, so that every core has work: see pipelineBatches for how much is in memory
+// at most. Two goroutines belong to it, one to verify and one to store; finish ends
+// them and waits.
 type pipeline struct {
 	svc  *Service
 	peer chat.PeerID
@@ -64,7 +82,7 @@ type pipeline struct {
 	tell func(accepted int)
 
 	in   chan delivery // read, not verified; without a buffer
-	good chan verified // not stored; without a buffer
+	good chan verified // not stored; room for verifiedAhead
 	wg   sync.WaitGroup
 	// broken ends when either step has failed, with the reason as its cause.
 	broken context.Context
@@ -79,7 +97,7 @@ type pipeline struct {
 func (s *Service) pipe(ctx context.Context, p chat.PeerID, conv chat.ConversationID, tell func(int)) *pipeline {
 	l := &pipeline{
 		svc: s, peer: p, conv: conv, tell: tell,
-		in: make(chan delivery), good: make(chan verified),
+		in: make(chan delivery), good: make(chan verified, verifiedAhead),
 	}
 	l.broken, l.fail = context.WithCancelCause(context.Background())
 	l.wg.Go(func() {
@@ -93,7 +111,7 @@ func (s *Service) pipe(ctx context.Context, p chat.PeerID, conv chat.Conversatio
 	l.wg.Go(func() {
 		for v := range l.good {
 			// What was verified is stored, even if what follows is a lie.
-			if err := l.store(ctx, v); err != nil {
+			if err := l.store(ctx, l.gather(v)); err != nil {
 				l.fail(err)
 				break
 			}
@@ -131,11 +149,7 @@ func (l *pipeline) verify(d delivery) {
 		err = l.complete(d.order)
 	}
 	if err == nil {
-		v := verified{segs: segs}
-		if d.last {
-			v.done = d.order
-		}
-		l.good <- v
+		l.good <- verified{segs, d.order, d.last}
 	}
 	if err != nil {
 		l.fail(err)
@@ -147,27 +161,51 @@ func (l *pipeline) complete(o *order) error {
 	if !o.listed {
 		return nil
 	}
-	for id := range o.places {
-		if !l.svc.cfg.Log.Has(l.conv, id) {
-			l.undelivered++
-		}
+	if len(o.places) == 0 {
+		return nil
 	}
+	l.undelivered += len(l.svc.cfg.Log.Lacks(l.conv, slices.Collect(maps.Keys(o.places))...))
 	if l.undelivered > l.svc.lim.undelivered {
 		return fmt.Errorf("%w: %d segments announced and not delivered", ErrLied, l.undelivered)
 	}
 	return nil
 }
 
+// gather takes what is verified besides first, without waiting for more: the
+// longer a commit takes, the fewer there are.
+func (l *pipeline) gather(first verified) []verified {
+	group := []verified{first}
+	for len(group) < storeTogether {
+		select {
+		case v, open := <-l.good:
+			if !open {
+				return group
+			}
+			group = append(group, v)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
 // store is the second step.
-func (l *pipeline) store(ctx context.Context, v verified) error {
-	if err := l.svc.cfg.accept(ctx, l.peer, v.segs); err != nil {
+func (l *pipeline) store(ctx context.Context, group []verified) error {
+	var segs []*chat.Segment
+	for _, v := range group {
+		l.svc.claims.renew(v.order) // it may have waited
+		segs = append(segs, v.segs...)
+	}
+	if err := l.svc.cfg.accept(ctx, l.peer, segs); err != nil {
 		return err
 	}
-	if v.done != nil {
-		l.svc.claims.release(v.done)
+	for _, v := range group {
+		if v.last {
+			l.svc.claims.release(v.order)
+		}
 	}
-	if len(v.segs) > 0 {
-		l.accepted += len(v.segs)
+	if len(segs) > 0 {
+		l.accepted += len(segs)
 		l.tell(l.accepted)
 	}
 	return nil

@@ -187,11 +187,10 @@ func (r *responder) receive(ctx context.Context, f wire.Segments) error {
 }
 
 // holds counts the segments that the log has now.
-func (r *responder) holds(segs []*chat.Segment) (n int) {
-	for _, s := range segs {
-		if r.svc.cfg.Log.Has(r.open.Conversation, s.ID) {
-			n++
-		}
+func (r *responder) holds(segs []*chat.Segment) int {
+	ids := make([]chat.SegmentID, len(segs))
+	for i, s := range segs {
+		ids[i] = s.ID
 	}
-	return n
+	return len(segs) - len(r.svc.cfg.Log.Lacks(r.open.Conversation, ids...))
 }

@@ -247,19 +247,17 @@ func (c *caller) nextOrder(whichever bool) (*order, error) {
 			return nil, nil //nolint:nilnil // no order is an answer here
 		}
 		for _, k := range taken {
-			_, twice := o.places[k.ID]
-			switch {
-			case twice:
+			if _, twice := o.places[k.ID]; twice {
 				c.svc.claims.release(o)
 				return nil, fmt.Errorf("%w: segment %s in two places", ErrLied, k.ID)
-			case c.byID:
+			}
+			if o.places[k.ID] = k; c.byID {
 				o.places[k.ID] = chat.OrderKey{}
-			case c.svc.cfg.Log.Has(o.conv, k.ID):
-				continue // it came another way meanwhile, or is pruned
-			default:
-				o.places[k.ID] = k
 			}
 			o.want = append(o.want, k.ID)
+		}
+		if !c.byID {
+			o.narrow(c.svc.cfg.Log) // something came another way meanwhile, or is pruned
 		}
 		if len(o.want) > 0 {
 			c.orders = append(c.orders, o)

@@ -11,8 +11,9 @@ import (
 // A Log is what a run needs of the history. Its methods are called from many
 // goroutines at once.
 type Log interface {
-	// Has reports whether a segment is held, or was and is pruned.
-	Has(conv chat.ConversationID, id chat.SegmentID) bool
+	// Lacks returns those of the segments that are neither held nor were pruned,
+	// in the order asked.
+	Lacks(conv chat.ConversationID, ids ...chat.SegmentID) []chat.SegmentID
 	// Get returns those of the segments that are held, in the order asked.
 	Get(ctx context.Context, conv chat.ConversationID, ids ...chat.SegmentID) ([]*chat.Segment, error)
 	// View is the log of a conversation as it is now.

@@ -316,14 +316,8 @@ func (w *writer) completeAll(s *state) error {
 	if err != nil {
 		return err
 	}
-	for _, query := range []string{
-		"DELETE FROM incomplete WHERE c = ?",
-		"DELETE FROM wait WHERE c = ? AND p > 0",
-		"UPDATE wait SET done = 1 WHERE c = ?", // what is left is about those given up
-	} {
-		if _, err := w.c.exec(query, s.c); err != nil {
-			return err
-		}
+	if err := w.noneWaits(s); err != nil {
+		return err
 	}
 	s.incomplete = 0
 	clear(w.recent)
@@ -334,6 +328,38 @@ func (w *writer) completeAll(s *state) error {
 		s.heads.put(a.n, a.key)
 	}
 	return nil
+}
+
+// noneWaits empties incomplete and wait of a conversation of which nothing is
+// missing. Where no other has anything in them, which is usual, it costs nothing:
+// SQLite drops all rows at once.
+func (w *writer) noneWaits(s *state) error {
+	for _, t := range []struct{ others, all, own string }{
+		{
+			"SELECT (SELECT min(c) FROM incomplete) <> ?1 OR (SELECT max(c) FROM incomplete) <> ?1",
+			"DELETE FROM incomplete",
+			"DELETE FROM incomplete WHERE c = ?",
+		},
+		{
+			"SELECT (SELECT min(c) FROM wait) <> ?1 OR (SELECT max(c) FROM wait) <> ?1 OR EXISTS (SELECT 1 FROM wait WHERE c = ?1 AND p <= 0)",
+			"DELETE FROM wait",
+			"DELETE FROM wait WHERE c = ? AND p > 0",
+		},
+	} {
+		others, err := w.c.number(t.others, s.c)
+		if err != nil {
+			return err
+		}
+		query, args := t.all, []any(nil)
+		if others != 0 {
+			query, args = t.own, []any{s.c}
+		}
+		if _, err := w.c.exec(query, args...); err != nil {
+			return err
+		}
+	}
+	_, err := w.c.exec("UPDATE wait SET done = 1 WHERE c = ?", s.c) // what is left is about those given up
+	return err
 }
 
 // fillGap tells those that wait for a missing segment that it will not come: it

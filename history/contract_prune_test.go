@@ -60,6 +60,8 @@ func testRetainAge(t *testing.T, open func(testing.TB, Config) log) {
 			t.Fatalf("segment %d held: %v", i, held)
 		}
 	}
+	want(t, "lacking", l.Lacks(c, append(idsOf(all...), chat.SegmentID{7})...), []chat.SegmentID{{7}})
+	want(t, "lacking in the quiet room", l.Lacks(conv("quiet"), idsOf(all...)...), idsOf(all...))
 	v := must[*View](t)(l.View(c))
 	defer v.Close()
 	if v.Len() != 201 || v.Floor() != l.Floor(c) {

@@ -25,6 +25,7 @@ type log interface {
 	Append(ctx context.Context, segs ...*chat.Segment) ([]*chat.Segment, error)
 	AppendOwn(ctx context.Context, segs ...*chat.Segment) ([]*chat.Segment, error)
 	Has(conv chat.ConversationID, id chat.SegmentID) bool
+	Lacks(conv chat.ConversationID, ids ...chat.SegmentID) []chat.SegmentID
 	Get(ctx context.Context, conv chat.ConversationID, ids ...chat.SegmentID) ([]*chat.Segment, error)
 	Heads(conv chat.ConversationID) []chat.SegmentID
 	Missing(conv chat.ConversationID) (ids []chat.SegmentID, n int)
@@ -332,6 +333,9 @@ func testOnce(t *testing.T, open func(testing.TB, Config) log) {
 		segsOf(t)(l.Get(ctx, conv("elsewhere"), segs[1].ID)) != nil {
 		t.Error("not the three segments, in their conversation")
 	}
+	all := append(idsOf(segs...), chat.SegmentID{}, chat.SegmentID{1}, segs[1].ID)
+	want(t, "lacking", l.Lacks(c, all...), all[3:5])
+	want(t, "lacking elsewhere", l.Lacks(conv("elsewhere"), all...), all)
 	if l.Latest(c) != segs[2].End() {
 		t.Errorf("latest is %d, want %d", l.Latest(c), segs[2].End())
 	}

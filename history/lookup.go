@@ -43,11 +43,8 @@ func scanFound(of chat.ConversationID, rows *sql.Rows) (n int64, seg *chat.Segme
 // findAll is find for up to maxLookUp segments. It returns those that are held,
 // in the order asked.
 func findAll(c *conn, conv int64, of chat.ConversationID, ids []chat.SegmentID) ([]*chat.Segment, error) {
-	// There are as many statements as powers of two: what is left over in one
-	// repeats the last.
-	room := 1 << bits.Len(uint(len(ids)-1))
-	args := make([]any, 1, 1+room)
-	args[0] = conv
+	args := []any{conv}
+	room := parameters(len(ids))
 	for i := range room {
 		id := &ids[min(i, len(ids)-1)]
 		args = append(args, head8(id[:]))
@@ -59,7 +56,7 @@ func findAll(c *conn, conv int64, of chat.ConversationID, ids []chat.SegmentID) 
 			found[seg.ID] = seg
 		}
 		return err
-	}, lookUpSegments+"IN (?"+strings.Repeat(", ?", room-1)+")", args...)
+	}, lookUpSegments+among(room), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +68,13 @@ func findAll(c *conn, conv int64, of chat.ConversationID, ids []chat.SegmentID) 
 	}
 	return segs, nil
 }
+
+// parameters is how many a statement has for n values. There are as many
+// statements as powers of two: where there is room left, the last is repeated.
+func parameters(n int) int { return 1 << bits.Len(uint(n-1)) }
+
+// among is the condition to be one of n values.
+func among(n int) string { return "IN (?" + strings.Repeat(", ?", n-1) + ")" }
 
 // met reports whether a segment is held, or was and is pruned.
 func met(c *conn, conv int64, of chat.ConversationID, id chat.SegmentID) (is bool, err error) {

@@ -140,6 +140,12 @@ func (m *Memory) Has(conv chat.ConversationID, id chat.SegmentID) bool {
 	return c != nil && (c.held[id] != nil || m.pruned.has(conv, id))
 }
 
+// Lacks returns those of the segments that are neither held nor were pruned, in
+// the order asked.
+func (m *Memory) Lacks(conv chat.ConversationID, ids ...chat.SegmentID) []chat.SegmentID {
+	return slices.DeleteFunc(slices.Clone(ids), func(id chat.SegmentID) bool { return m.Has(conv, id) })
+}
+
 // Get returns those of the segments that are held, in the order asked.
 func (m *Memory) Get(ctx context.Context, conv chat.ConversationID, ids ...chat.SegmentID) (segs []*chat.Segment, err error) {
 	err = m.with(ctx, conv, func(c *conversation) {

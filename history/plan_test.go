@@ -50,6 +50,7 @@ func TestNoStatementScans(t *testing.T) {
 		segsOf(t)(d.After(ctx, c, all[9].Key(), 5))
 		stateOf(t, d, all[3])
 		d.Missing(c)
+		d.Lacks(c, chat.SegmentID{1}, chat.SegmentID{2})
 		d.Forks(c)
 		v := must[*View](t)(d.View(c))
 		if _, err := v.Sum(3, 30); err != nil {

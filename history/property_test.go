@@ -77,6 +77,7 @@ func answers(t *rapid.T, l log, c chat.ConversationID, all []*chat.Segment) stri
 	say("incomplete: %v", waiting)
 	list("all")(l.After(ctx, c, chat.OrderKey{}, 100))
 	list("newest")(l.Before(ctx, c, chat.OrderKey{}, 7))
+	say("lacks %v", l.Lacks(c, idsOf(all...)...))
 	for _, s := range all {
 		say("has %v", l.Has(c, s.ID))
 		states, err := l.States(ctx, c, s.ID)
