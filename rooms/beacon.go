@@ -39,6 +39,19 @@ const (
 	// restJitter spreads the intervals, so that members do not fall into step.
 	restJitter = 0.2
 
+	// calmRest is the least interval at rest, calmJitter its spread, while all
+	// members we know of are our neighbours: each sees our connection, and nobody
+	// is waiting for the beacon. The longest, 105 s, is still less than a member
+	// may be silent (see roster.away), because the others may see it otherwise:
+	// one may not know that it is a neighbour of ours, or be one we have not heard
+	// of.
+	calmRest   = 100 * time.Second
+	calmJitter = 0.05
+	// overdueMax bounds the random wait for the beacon that is overdue when a
+	// neighbour is lost, times max(1, n/20). A dead connection is noticed within
+	// 15 s; that and this are less than the 45 s that the other waits to hear of us.
+	overdueMax = 10 * time.Second
+
 	// beaconBurst is how many beacons a member may send at once. Each is earned
 	// back in max(1, n) seconds: so in the long run all members of a room
 	// together send at most one beacon a second, whatever its size and however
@@ -58,10 +71,11 @@ type pacer struct {
 	again  bool // the next beacon is the first, and is to be repeated
 	tokens bucket
 
-	last   time.Time // when the last beacon was sent
-	spread float64   // how far the interval after it is from the mean one
-	n      int       // the size of the room that rest was made for
-	rest   time.Time // when the next beacon at rest is due
+	calm bool      // all members we know of are our neighbours
+	last time.Time // when the last beacon was sent
+	luck float64   // which of the possible intervals follows it: -1 to 1
+	n    int       // the size of the room that rest was made for
+	rest time.Time // when the next beacon at rest is due
 
 	changed bool // something new to say:
 	due     time.Time
@@ -124,9 +138,32 @@ func (p *pacer) sent(now time.Time, n int) {
 		p.due = now.Add(p.between(againMin, againMax, max(1, float64(n)/changeRoom)))
 		p.latest = p.due
 	}
-	p.last, p.n = now, n
-	p.spread = 1 + restJitter*(2*p.random()-1)
-	p.rest = now.Add(time.Duration(float64(interval(n)) * p.spread))
+	p.last, p.n, p.luck = now, n, 2*p.random()-1
+	p.rest = now.Add(p.pause(n))
+}
+
+// pause is the time from the last beacon to the next at rest.
+func (p *pacer) pause(n int) time.Duration {
+	rest := time.Duration(float64(interval(n)) * (1 + restJitter*p.luck))
+	if !p.calm {
+		return rest
+	}
+	return max(rest, time.Duration(float64(calmRest)*(1+calmJitter*p.luck)))
+}
+
+// settle is told whether all members we know of are our neighbours. When that
+// ends, the next beacon is due as if it had never been so.
+func (p *pacer) settle(now time.Time, calm bool) {
+	if calm == p.calm {
+		return
+	}
+	was := p.rest
+	p.calm = calm
+	p.rest = p.last.Add(p.pause(p.n))
+	if p.rest.Before(now) { // so it has just ended
+		overdue := now.Add(p.between(0, overdueMax, max(1, float64(p.n)/changeRoom)))
+		p.rest = earlier(was, overdue)
+	}
 }
 
 // between is a random time, stretched.
@@ -139,9 +176,9 @@ func (p *pacer) between(low, high time.Duration, stretch float64) time.Duration 
 // from the last beacon; in one that shrinks what is left of it shrinks too, so
 // that not all members beacon at once.
 func (p *pacer) resize(now time.Time, n int) {
-	switch before, after := interval(p.n), interval(n); {
+	switch before, after := p.pause(p.n), p.pause(n); {
 	case after > before:
-		p.rest = p.last.Add(time.Duration(float64(after) * p.spread))
+		p.rest = p.last.Add(after)
 	case after < before && p.rest.After(now):
 		p.rest = now.Add(scale(p.rest.Sub(now), before, after))
 	}

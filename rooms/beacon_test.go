@@ -209,3 +209,216 @@ func TestPacerAnswer(t *testing.T) {
 		t.Error("postpones the first beacon")
 	}
 }
+
+// While all are neighbours the next beacon is late; when that ends, it is due as
+// if it had never been so.
+func TestPacerCalm(t *testing.T) {
+	for _, luck := range []float64{0, 0.5, 0.999999999} {
+		p := pacer{random: func() float64 { return luck }}
+		started(&p, at(0), 5)
+		early, _ := p.next(at(0), 5)
+		p.settle(at(0), true)
+		late, _ := p.next(at(0), 5)
+		if d := late.Sub(at(0)); d < 95*time.Second || d > 105*time.Second {
+			t.Errorf("a beacon after %v, want 95 to 105 s", d)
+		}
+		p.settle(at(10*time.Second), false)
+		wantNext(t, &p, at(10*time.Second), 5, early)
+		p.settle(at(11*time.Second), true)
+		wantNext(t, &p, at(11*time.Second), 5, late)
+		p.settle(at(80*time.Second), false)
+		if next, _ := p.next(at(80*time.Second), 5); next.Sub(at(80*time.Second)) > overdueMax {
+			t.Errorf("overdue, and sent only after %v", next.Sub(at(80*time.Second)))
+		}
+	}
+	p := pacer{random: half}
+	p.settle(at(0), true)
+	started(&p, at(0), 5)
+	p.settle(at(99*time.Second), false)
+	wantNext(t, &p, at(99*time.Second), 5, at(100*time.Second)) // not 5 s from then
+	p = pacer{random: half}
+	p.settle(at(0), true)
+	started(&p, at(0), 60)
+	wantNext(t, &p, at(0), 60, at(120*time.Second)) // a large room is slow anyway
+}
+
+// A party is a room without a network: members who hear each other after a
+// second, and each of whom has its own view of who are its neighbours.
+type party struct {
+	t       *testing.T
+	rnd     *rand.Rand
+	now     time.Duration
+	members []*guest
+	later   []happening
+	beacons int
+	gone    func(at, who int) // somebody was taken for away
+}
+
+type guest struct {
+	*roster
+	pacer  pacer
+	sees   []bool // whom it takes for neighbours
+	absent bool
+}
+
+// A happening is something to do later.
+type happening struct {
+	at time.Duration
+	do func()
+}
+
+const partyStep = 500 * time.Millisecond
+
+func newParty(t *testing.T, n int, seed uint64) *party {
+	p := &party{t: t, rnd: rand.New(rand.NewPCG(3, seed))}
+	for i := range n {
+		g := &guest{roster: newRoster(id(i)), sees: make([]bool, n)}
+		g.pacer = pacer{random: p.rnd.Float64}
+		g.pacer.start(at(0))
+		p.members = append(p.members, g)
+	}
+	return p
+}
+
+// see makes i take j for a neighbour, or not any more.
+func (p *party) see(i, j int, yes bool) {
+	if i == j || p.members[i].sees[j] == yes {
+		return
+	}
+	p.members[i].sees[j] = yes
+	p.members[i].connect(at(p.now), id(j), yes)
+}
+
+func (p *party) in(d time.Duration, do func()) {
+	p.later = append(p.later, happening{p.now + d, do})
+}
+
+// run lets time pass.
+func (p *party) run(d time.Duration) {
+	for end := p.now + d; p.now < end; p.now += partyStep {
+		due := p.later
+		p.later = nil
+		for _, h := range due {
+			if h.at > p.now {
+				p.later = append(p.later, h)
+			} else {
+				h.do()
+			}
+		}
+		for i, g := range p.members {
+			if !g.absent {
+				p.tick(i, g)
+			}
+		}
+	}
+}
+
+// tick does what Room.tick does.
+func (p *party) tick(i int, g *guest) {
+	now := at(p.now)
+	for _, m := range g.sweep(now) {
+		for j := range p.members {
+			if id(j) == m.Peer {
+				p.gone(i, j)
+			}
+		}
+	}
+	g.pacer.settle(now, g.calm())
+	next, _ := g.pacer.next(now, g.size())
+	if now.Before(next) {
+		return
+	}
+	g.pacer.sent(now, g.size())
+	p.beacons++
+	b, sent := id(i), p.now
+	p.in(time.Second, func() {
+		for j, o := range p.members {
+			if j != i && o.hear(at(p.now), beacon(i, sent)).came && o.sees[i] {
+				o.connect(at(p.now), b, true) // as takeBeacon does
+			}
+		}
+	})
+}
+
+// However connections come and go, and though the two ends of one do not notice
+// at the same time, and some never notice at all: nobody who is there is taken
+// for away, and whoever vanishes is, as soon as if all beaconed every 30 s.
+func TestCalmViews(t *testing.T) {
+	const members, blind = 6, 2
+	const noticed = 15 * time.Second // until the end of a connection is
+	for seed := range uint64(40) {
+		p := newParty(t, members, seed)
+		p.gone = func(i, j int) { t.Fatalf("seed %d, %v: %d takes %d for away", seed, p.now, i, j) }
+		// Some never learn that they are neighbours of others who know it.
+		never := make(map[[2]int]bool)
+		for range blind * int(seed%2) {
+			never[[2]int{p.rnd.IntN(members), p.rnd.IntN(members)}] = true
+		}
+		both := func(i, j int, yes bool, within time.Duration) {
+			for _, way := range [][2]int{{i, j}, {j, i}} {
+				if !never[way] {
+					p.in(time.Duration(p.rnd.Int64N(int64(within))), func() { p.see(way[0], way[1], yes) })
+				}
+			}
+		}
+		for i := range members {
+			for j := range i {
+				both(i, j, true, time.Second)
+			}
+		}
+		apart := make(map[[2]int]time.Duration) // pairs, and until when
+		for range 100 {
+			p.run(time.Duration(p.rnd.Int64N(int64(3 * time.Minute))))
+			i, j := p.rnd.IntN(members), p.rnd.IntN(members)
+			i, j = min(i, j), max(i, j)
+			if apart[[2]int{i, j}] > p.now {
+				continue
+			}
+			back := noticed + time.Duration(p.rnd.Int64N(int64(2*time.Minute)))
+			apart[[2]int{i, j}] = p.now + back + 3*time.Second
+			both(i, j, false, noticed)
+			p.in(back, func() { both(i, j, true, 2*time.Second) })
+		}
+		p.run(10 * time.Minute)
+
+		vanished, knew := p.now, 0
+		p.members[0].absent = true
+		p.gone = func(i, j int) {
+			most := awayIntervals*restMin + awayGrace + time.Second
+			if !never[[2]int{i, 0}] {
+				most = noticed + time.Duration(lostIntervals*float64(restMin)) + time.Second
+			}
+			if knew++; j != 0 || p.now-vanished > most {
+				t.Errorf("seed %d: %d takes %d for away after %v, want %v at most", seed, i, j, p.now-vanished, most)
+			}
+		}
+		for j := range members {
+			both(0, j, false, noticed)
+		}
+		p.run(5 * time.Minute)
+		if knew != members-1 {
+			t.Errorf("seed %d: %d of %d noticed that somebody vanished", seed, knew, members-1)
+		}
+	}
+}
+
+// A room in which all are neighbours costs a third.
+func TestCalmRate(t *testing.T) {
+	count := func(connected bool) int {
+		p := newParty(t, 6, 1)
+		for i := range p.members {
+			for j := range p.members {
+				p.see(i, j, connected)
+			}
+		}
+		p.run(time.Minute)
+		p.beacons = 0
+		p.run(time.Hour)
+		return p.beacons
+	}
+	calm, apart := count(true), count(false)
+	t.Logf("6 members: %d beacons an hour if all are neighbours, %d if none are", calm, apart)
+	if 10*calm > 4*apart || calm < 6*30 {
+		t.Errorf("%d beacons in an hour, want about a third of %d", calm, apart)
+	}
+}

@@ -252,6 +252,18 @@ func (g *guard) everybody() []peer.ID {
 	return out
 }
 
+// membersOf returns the neighbours who are in a room, in no order.
+func (g *guard) membersOf(topic string) (out []peer.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for p, n := range g.neighbours {
+		if _, in := n.rooms[topic]; in {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // roomsOf returns the rooms, at most limit, that p is in and wanted tells of,
 // those first that it was in first.
 func (g *guard) roomsOf(p peer.ID, limit int, wanted func(topic string, ours bool) bool) []string {
@@ -335,12 +347,21 @@ func (g *guard) neighbour(p peer.ID) *neighbour {
 	return n
 }
 
-// forget is called when the last connection to p that carries gossip is gone.
-func (g *guard) forget(p peer.ID) {
+// forget is called when the last connection to p that carries gossip is gone. It
+// returns the rooms of ours that p was in, in no order.
+func (g *guard) forget(p peer.ID) (ours []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if n := g.neighbours[p]; n != nil {
-		g.foreign -= n.foreign
-		delete(g.neighbours, p)
+	n := g.neighbours[p]
+	if n == nil {
+		return nil
 	}
+	for topic := range n.rooms {
+		if g.ours[topic] {
+			ours = append(ours, topic)
+		}
+	}
+	g.foreign -= n.foreign
+	delete(g.neighbours, p)
+	return ours
 }

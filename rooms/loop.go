@@ -5,6 +5,7 @@ import (
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -44,8 +45,9 @@ func (r *Room) note(what uint32) {
 	}
 }
 
-func (r *Room) noteDropped() { r.dropped.Add(1) }
-func (r *Room) noteLost()    { r.note(noteLoss) }
+func (r *Room) noteDropped()      { r.dropped.Add(1) }
+func (r *Room) noteLost()         { r.note(noteLoss) }
+func (r *Room) notePeersChanged() { r.note(notePeers) }
 
 // watch waits for gossipsub's news of topic peers. Which news does not matter:
 // the loop asks who is there.
@@ -85,12 +87,13 @@ func (r *Room) tick(now time.Time) time.Duration {
 	}
 	r.mu.Lock()
 	gone := r.roster.sweep(now)
-	n, next := r.roster.size(), r.roster.sweepAt
+	n, calm, next := r.roster.size(), r.roster.calm(), r.roster.sweepAt
 	r.mu.Unlock()
 	for _, m := range gone {
 		r.tellMember(m)
 	}
 	r.tellReach()
+	r.pacer.settle(now, calm)
 	if at, ok := r.pacer.next(now, n); ok && !r.silent {
 		if !now.Before(at) {
 			r.sendBeacon(now, n)
@@ -166,16 +169,17 @@ func (r *Room) refreshPeers(now time.Time) {
 	peers := r.service.flow.open(r.topic.ListPeers())
 	slices.Sort(peers)
 	members := slices.DeleteFunc(slices.Clone(peers), r.service.isForwarder)
+	near := r.service.near(r.topicName, peers)
 	r.mu.Lock()
-	old := r.members
-	r.peers, r.members = peers, members
+	old := r.near
+	r.peers, r.members, r.near = peers, members, near
 	r.introduced = r.introduced && len(peers) > 0
 	for _, p := range old {
-		if _, still := slices.BinarySearch(members, p); !still {
+		if _, still := slices.BinarySearch(near, p); !still {
 			r.connect(now, p, false)
 		}
 	}
-	for _, p := range members {
+	for _, p := range near {
 		if _, before := slices.BinarySearch(old, p); !before {
 			r.connect(now, p, true)
 		}
@@ -192,15 +196,29 @@ func (r *Room) refreshPeers(now time.Time) {
 	}
 }
 
-// tellReach tells how many Publish would reach, if that changed.
+// near returns, in the order of their keys, the neighbours in a room: those whom
+// gossipsub knows, and those of whom it has lost sight for a while, or to whom
+// nothing can leave just now. They see our connection, and we theirs.
+func (s *Service) near(topic string, known []peer.ID) []peer.ID {
+	out := slices.Clone(known)
+	for _, p := range s.guard.membersOf(topic) {
+		if _, listed := slices.BinarySearch(known, p); !listed && s.host.Network().Connectedness(p) == network.Connected {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// tellReach tells whom Publish would reach, if that changed.
 func (r *Room) tellReach() {
 	r.mu.Lock()
-	n := r.reach()
+	n, members := r.reach(), r.members
 	r.mu.Unlock()
-	if n == r.reported {
+	if n == r.reported && slices.Equal(members, r.reportedTo) {
 		return
 	}
-	r.reported = n
+	r.reported, r.reportedTo = n, members
 	if r.handler.Peers != nil {
 		r.handler.Peers(n)
 	}
@@ -275,7 +293,7 @@ func (r *Room) takeBeacon(now time.Time, b *chat.Beacon) {
 	r.mu.Lock()
 	n := r.roster.hear(now, b)
 	size := r.roster.size()
-	_, connected := slices.BinarySearch(r.members, b.Author.Libp2p())
+	_, connected := slices.BinarySearch(r.near, b.Author.Libp2p())
 	if n.came && connected {
 		r.roster.connect(now, b.Author, true)
 	}

@@ -171,6 +171,9 @@ func (m *mender) look(now time.Time) bool {
 	}
 	slices.Sort(inDoubt)
 	for _, p := range inDoubt {
+		if m.service.mute(p) {
+			m.service.forget(p)
+		}
 		if !m.service.missing(p) {
 			m.ward.discharge(p)
 			continue
@@ -192,7 +195,7 @@ func (s *Service) missing(p peer.ID) bool {
 	if s.host.Network().Connectedness(p) != network.Connected {
 		return false
 	}
-	if spoken, err := s.host.Peerstore().SupportsProtocols(p, protocols()...); err != nil || len(spoken) == 0 {
+	if s.mute(p) {
 		return false
 	}
 	for _, topic := range s.guard.roomsOf(p, mendRooms, func(_ string, ours bool) bool { return ours }) {
@@ -201,6 +204,12 @@ func (s *Service) missing(p peer.ID) bool {
 		}
 	}
 	return false
+}
+
+// mute reports whether p says that it does not gossip, or has said nothing yet.
+func (s *Service) mute(p peer.ID) bool {
+	spoken, err := s.host.Peerstore().SupportsProtocols(p, protocols()...)
+	return err != nil || len(spoken) == 0
 }
 
 // disconnect makes a neighbour begin anew with us.

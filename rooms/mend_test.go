@@ -200,6 +200,11 @@ func TestMendFalseAlarm(t *testing.T) {
 				if n := forgot.Load(); n > 0 {
 					t.Errorf("disconnected %d times", n)
 				}
+				if name == "streams end at both" {
+					alice.wantRoster(bob)
+				} else {
+					alice.wantRoster() // whatever we remember of him
+				}
 				alice.svc.guard.mu.Lock()
 				defer alice.svc.guard.mu.Unlock()
 				if n := len(alice.svc.mender.ward.treated); n > 0 {

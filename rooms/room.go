@@ -39,9 +39,10 @@ type Handler struct {
 	Beacon func(b *chat.Beacon)
 	// Member is called when somebody came, changed their nick, or left.
 	Member func(m Member)
-	// Peers is called when the number of neighbours changed whom Publish reaches:
-	// those who are members; or 1, if there are none but somebody else is known
-	// to be in the room and a neighbour forwards.
+	// Peers is called when the neighbours changed whom Publish reaches, with their
+	// number: those who are members; or 1, if there are none but somebody else is
+	// known to be in the room and a neighbour forwards. So it may be called with
+	// the same number twice.
 	Peers func(n int)
 	// Lost is called when messages of this room were dropped on their way in,
 	// at most once a second: time to repair.
@@ -90,6 +91,7 @@ type Room struct {
 	roster  *roster
 	peers   []peer.ID // topic peers to whom RPCs can leave
 	members []peer.ID // those of peers who do not only forward
+	near    []peer.ID // peers, and neighbours in the room to whom none can leave
 	heard   []*chat.Beacon
 	ended   bool
 	// introduced is set when those who are there have been sent our beacon.
@@ -101,6 +103,7 @@ type Room struct {
 	pacer       pacer
 	published   *chat.Beacon // our newest that was
 	reported    int          // what Handler.Peers was told
+	reportedTo  []peer.ID    // r.members then
 	lost        bool         // Handler.Lost is due
 	lostAt      time.Time    // when it was called last
 }

@@ -172,7 +172,15 @@ func (s *Service) Close() error {
 func (s *Service) disconnected(n network.Network, c network.Conn) {
 	// A limited connection carries no gossip.
 	if p := c.RemotePeer(); n.Connectedness(p) != network.Connected {
-		s.guard.forget(p)
+		s.forget(p)
+	}
+}
+
+// forget is called when a neighbour is none any more. Gossipsub may have told the
+// rooms before.
+func (s *Service) forget(p peer.ID) {
+	for _, topic := range s.guard.forget(p) {
+		s.tell(topic, (*Room).notePeersChanged)
 	}
 }
 
@@ -202,7 +210,7 @@ func (s *Service) peersChanged() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.rooms {
-		r.note(notePeers)
+		r.notePeersChanged()
 	}
 }
 

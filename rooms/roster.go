@@ -76,6 +76,7 @@ type roster struct {
 	members map[chat.PeerID]*entry
 	online  int
 	seeds   int // online, of those
+	near    int // online, of those: neighbours of ours
 	sized   int // the size that the quiet times were last adapted to
 	growth  bucket
 	sweepAt time.Time // nothing happens by itself before; zero is never
@@ -86,7 +87,7 @@ type entry struct {
 	Member
 	sent      time.Time // the author's clock in the newest beacon
 	envelope  []byte    // that beacon; nil if not online, and leftFor over
-	connected bool      // is a topic peer of ours now
+	connected bool      // is a neighbour of ours in this room now
 	lost      bool      // was one when last heard
 	deadline  time.Time // away, or not passed on, or forgotten, from then on
 	forget    time.Time // if not online and envelope is set: when to forget it all
@@ -109,6 +110,9 @@ func (r *roster) size() int { return r.online + 1 }
 
 // people is the number of members online who are not seeds, without ourselves.
 func (r *roster) people() int { return r.online - r.seeds }
+
+// calm reports whether there are members, and all are neighbours of ours.
+func (r *roster) calm() bool { return r.online > 0 && r.near == r.online }
 
 // away is how long a member may be silent.
 func (r *roster) away() time.Duration { return awayIntervals*interval(r.size()) + awayGrace }
@@ -181,6 +185,9 @@ func (r *roster) hear(now time.Time, b *chat.Beacon) news {
 	if n.came {
 		e.Online, e.Since = true, now
 		r.online++
+		if e.connected {
+			r.near++
+		}
 	}
 	if e.Online && e.Seed {
 		r.seeds++
@@ -204,6 +211,9 @@ func (r *roster) drop(e *entry) {
 		r.online--
 		if e.Seed {
 			r.seeds--
+		}
+		if e.connected {
+			r.near--
 		}
 	}
 	e.Heads = nil
@@ -237,24 +247,31 @@ func (r *roster) makeRoom() bool {
 	return true
 }
 
-// connect notes that p is a topic peer of ours, or is not any more.
+// connect notes that p is a neighbour of ours in this room, or is not any more.
 func (r *roster) connect(now time.Time, p chat.PeerID, connected bool) {
 	e := r.members[p]
 	if e == nil {
 		return
 	}
+	was := e.connected
 	e.connected, e.lost = connected, !connected
+	switch {
+	case !e.Online:
+	case connected && !was:
+		r.near++
+	case was && !connected:
+		r.near--
+	}
 	if e.lost && e.Online {
-		soon := now.Add(time.Duration(lostIntervals * float64(interval(r.size()))))
-		if soon.Before(e.deadline) {
-			e.deadline = soon
-		}
+		// Whatever was left of the time to be silent: a neighbour that was calm
+		// may not have said anything for long.
+		e.deadline = now.Add(time.Duration(lostIntervals * float64(interval(r.size()))))
 		r.sweepBy(e.deadline)
 	}
 }
 
 // sweep takes those offline who were silent for too long, forgets those who are
-// long gone, and returns the former in the order of their keys. A topic peer is
+// long gone, and returns the former in the order of their keys. A neighbour is
 // not silent: its connection is kept alive, and it would have said goodbye.
 func (r *roster) sweep(now time.Time) (gone []Member) {
 	if r.sweepAt.IsZero() || now.Before(r.sweepAt) {

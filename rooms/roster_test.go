@@ -32,6 +32,16 @@ func called(nick string) func(*chat.Beacon) {
 	return func(b *chat.Beacon) { b.Nick, _ = chat.NewNick(nick) }
 }
 
+// neighbours counts the members online who are neighbours.
+func neighbours(r *roster) (n int) {
+	for _, e := range r.members {
+		if e.Online && e.connected {
+			n++
+		}
+	}
+	return n
+}
+
 func online(r *roster) string {
 	var out []string
 	for _, m := range r.list() {
@@ -100,11 +110,22 @@ func TestRoster(t *testing.T) {
 			{at: 10*away + 44*time.Second, do: "sweep", on: "1"},
 			{at: 10*away + 45*time.Second, do: "sweep", news: "gone", peer: 1},
 		},
-		"a lost connection never prolongs": {
+		"a neighbour that was calm is lost": {
 			{do: "hear", peer: 1, news: "came", on: "1"},
 			{do: "connect", peer: 1, on: "1"},
 			{at: away - time.Second, do: "lose", peer: 1, on: "1"},
-			{at: away, do: "sweep", news: "gone", peer: 1},
+			{at: away + 43*time.Second, do: "sweep", on: "1"},
+			{at: away + 44*time.Second, do: "sweep", news: "gone", peer: 1},
+		},
+		"a neighbour leaves, and comes again": {
+			{do: "hear", peer: 1, news: "came", on: "1"},
+			{do: "connect", peer: 1, on: "1"},
+			{do: "connect", peer: 1, on: "1"},
+			{do: "hear", peer: 2, news: "came", on: "12"},
+			{do: "hear", peer: 1, sent: time.Second, with: []func(*chat.Beacon){leaving}, news: "left", on: "2"},
+			{do: "hear", peer: 1, sent: 2 * time.Second, news: "came", on: "12"},
+			{do: "lose", peer: 1, on: "12"},
+			{do: "lose", peer: 1, on: "12"},
 		},
 		"lost, but still heard through others": {
 			{do: "hear", peer: 1, news: "came", on: "1"},
@@ -168,6 +189,9 @@ func TestRoster(t *testing.T) {
 				}
 				if r.size() != len(s.on)+1 {
 					t.Fatalf("step %d: size %d with %q online", i, r.size(), s.on)
+				}
+				if near := neighbours(r); r.near != near || r.calm() != (near > 0 && near == r.online) {
+					t.Fatalf("step %d: %d neighbours, calm %v; want %d", i, r.near, r.calm(), near)
 				}
 			}
 		})
