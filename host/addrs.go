@@ -155,11 +155,5 @@ func systemInterfaces() ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	ips := make([]netip.Addr, 0, len(as))
-	for _, a := range as {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			ips = append(ips, p.Addr())
-		}
-	}
-	return ips, nil
+	return addrsOf(as), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,10 +16,10 @@ import (
 
 const (
 	// probeOlder spares connections so young that they were just used.
-	probeOlder = 2 * time.Second
+	probeOlder = 500 * time.Millisecond
 	// probeTimeout is how long an answer may take: a slow link's queue, then
 	// some.
-	probeTimeout = 3 * time.Second
+	probeTimeout = 2 * time.Second
 	// probeBusy is how much must leave in that time for a connection to count as
 	// one on which the answer waits behind an upload: more than a message or two
 	// that is sent again and again in vain.
@@ -27,17 +28,29 @@ const (
 	maxProbes = 64
 )
 
-// Probe asks every connection older than two seconds whether the other side
-// still answers, and closes those from which nothing at all comes for three
+// Probe asks every connection older than half a second whether the other side
+// still answers, and closes those from which nothing at all comes for two
 // seconds. It returns when all have answered or are closed, or when ctx ends.
 //
 // Call it when there is reason to doubt: the keep-alive finds a dead connection
 // by itself, but takes up to 13 seconds.
-func (h *Host) Probe(ctx context.Context) {
+func (h *Host) Probe(ctx context.Context) { h.probe(ctx, h.Network().Conns()) }
+
+// probeBeside asks the older direct connections with somebody who made a new one:
+// it would be the reason that the old ones are dead. Whoever opens a stream might
+// still get one of those.
+func (h *Host) probeBeside(ctx context.Context, c network.Conn) {
+	older := slices.DeleteFunc(h.Network().ConnsToPeer(c.RemotePeer()), func(o network.Conn) bool {
+		return o == c || isCircuit(o.RemoteMultiaddr())
+	})
+	h.probe(ctx, older)
+}
+
+func (h *Host) probe(ctx context.Context, conns []network.Conn) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	room := make(chan struct{}, maxProbes)
-	for _, c := range h.Network().Conns() {
+	for _, c := range conns {
 		if time.Since(c.Stat().Opened) < probeOlder {
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 // order, for which one signature fits every message; libp2p accepts both).
 type gater struct {
 	blocked func(peer.ID) bool
+	crowded func(ma.Multiaddr) bool // nil: never
 	log     *slog.Logger
 }
 
@@ -41,8 +42,11 @@ func (g *gater) InterceptPeerDial(p peer.ID) bool { return g.allow(p) }
 // InterceptAddrDial allows every address: a peer is refused as a whole.
 func (g *gater) InterceptAddrDial(peer.ID, ma.Multiaddr) bool { return true }
 
-// InterceptAccept allows all: who calls is known only after the handshake.
-func (g *gater) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+// InterceptAccept only keeps an address from taking the last places: who calls is
+// known after the handshake.
+func (g *gater) InterceptAccept(c network.ConnMultiaddrs) bool {
+	return g.crowded == nil || !g.crowded(c.RemoteMultiaddr())
+}
 
 // InterceptSecured runs right after the Noise handshake, before the stranger
 // can open a stream.

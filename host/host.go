@@ -108,6 +108,9 @@ type Config struct {
 	// interfaces gives the machine's addresses; tests have their own. If nil,
 	// the operating system's.
 	interfaces func() ([]netip.Addr, error)
+	// links gives the machine's links. If nil, the operating system's, or none if
+	// interfaces is set.
+	links func() []link
 	// wallClock is the time of day, which jumps when the machine wakes up. If
 	// nil, the real one.
 	wallClock func() time.Time
@@ -122,6 +125,16 @@ func (c Config) wall() func() time.Time {
 		return c.wallClock
 	}
 	return func() time.Time { return time.Now().Round(0) } // without the other clock's reading
+}
+
+func (c Config) linkSource() func() []link {
+	switch {
+	case c.links != nil:
+		return c.links
+	case c.interfaces != nil:
+		return func() []link { return nil }
+	}
+	return systemLinks
 }
 
 // A Host is a running libp2p host.
@@ -228,7 +241,7 @@ func (h *Host) assemble(id peer.ID) (err error) {
 	built.add(ps)
 
 	bus := eventbus.NewBus()
-	h.gate = &gater{blocked: h.cfg.Blocked, log: h.cfg.log()}
+	h.gate = &gater{blocked: h.cfg.Blocked, crowded: h.crowded, log: h.cfg.log()}
 	if h.swarm, err = h.newSwarm(id, ps, bus, rm, h.gate); err != nil {
 		return fmt.Errorf("swarm: %w", err)
 	}

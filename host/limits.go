@@ -70,6 +70,11 @@ const (
 	ipv6HomeBits    = 56
 	ipv6SiteBits    = 48
 
+	// connsOfIPWhenCrowded bounds them for one address while there are more than
+	// connsHigh in all: what is left then, until the trim, is for those who come
+	// from elsewhere. A few addresses could take it all otherwise, again and again.
+	connsOfIPWhenCrowded = 16
+
 	// newConnsPerSecond and newConnsBurst bound new connections with one
 	// address, ours outward too: redials and a seed's return need far more than
 	// libp2p's 0.2 a second.

@@ -109,3 +109,24 @@ func TestSeedSays(t *testing.T) {
 func wildcard() []ma.Multiaddr { return []ma.Multiaddr{ma.StringCast("/ip4/0.0.0.0/tcp/0")} }
 
 func onLoopback() []ma.Multiaddr { return []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/4001")} }
+
+// TestCloseWaitsForNoSeed: a seed that is slow to say whether it can call us keeps
+// nobody from leaving.
+func TestCloseWaitsForNoSeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := testnet.New(t, testnet.Config{Latency: 50 * time.Millisecond})
+		seed := net.HostWith(host.Config{Seed: true, Listen: public(1)})
+		asked := make(chan struct{})
+		seed.SetStreamHandler(autonatv2.DialProtocol, func(network.Stream) { close(asked) })
+		alice := net.HostWith(host.Config{Relays: []peer.AddrInfo{infoOf(seed)}, Listen: public(2)})
+		net.Connect(alice, seed)
+		<-asked
+		began := time.Now()
+		if err := alice.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("closing took %s", took)
+		}
+	})
+}

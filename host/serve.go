@@ -13,12 +13,13 @@ import (
 )
 
 // What a seed gives to whoever asks. A circuit costs it two streams, of which
-// the resource manager allows streamsOfProtocol in all (so about a thousand
-// circuits), and two buffers for each direction: at most 16 MiB of buffers
+// the resource manager allows streamsOfProtocol in all (so about five hundred
+// circuits), and two buffers for each direction: at most 8 MiB of buffers
 // besides the streams' windows, which are within memoryOfProtocol.
 const (
-	// maxReservations is how many peers can be called through one seed.
-	maxReservations = 512
+	// maxReservations is how many peers can be called through one seed: as many as
+	// it stays connected with.
+	maxReservations = connsHigh
 	// maxReservationsOfIP is how many of them may share an address: ten friends
 	// behind one router, or a school.
 	maxReservationsOfIP = 64
@@ -27,6 +28,9 @@ const (
 	maxReservationsOfASN = 256
 	// maxCircuitsOfPeer is how many relayed connections one peer may have.
 	maxCircuitsOfPeer = 16
+	// maxCircuitsOfIP is how many relayed connections those with one address may
+	// have asked for: a quarter of the 512 that streamsOfProtocol allows in all.
+	maxCircuitsOfIP = 128
 	// reservationTTL is how long a reservation holds; it is renewed in time, and
 	// ends with the connection.
 	reservationTTL = time.Hour
@@ -68,7 +72,7 @@ func (l RelayLimit) resources() relay.Resources {
 
 // serveRelay starts the relay service of a seed.
 func (h *Host) serveRelay() error {
-	r, err := relay.New(h,
+	r, err := relay.New(share{h, func(st network.Stream) bool { return h.streamsFrom(st) <= maxCircuitsOfIP }},
 		relay.WithResources(h.cfg.RelayLimit.resources()),
 		relay.WithACL(relayGate{h.gate}),
 		// In one home, or in a lab, a seed has private addresses only.

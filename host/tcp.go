@@ -23,7 +23,7 @@ type tcpTransport struct {
 }
 
 func newTCP(upgrader transport.Upgrader, rm network.ResourceManager, timeout time.Duration) (Transport, error) {
-	t, err := tcp.NewTCPTransport(upgrader, rm, nil, tcp.WithConnectionTimeout(timeout))
+	t, err := tcp.NewTCPTransport(upgrader, rm, nil, tcp.WithConnectionTimeout(min(timeout, connectRound)))
 	if err != nil {
 		return nil, err
 	}

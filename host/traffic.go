@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -28,7 +29,10 @@ func (h *Host) Traffic(c network.Conn) (in, out uint64) {
 func (h *Host) TotalTraffic() (in, out uint64) { return h.traffic.total.read() }
 
 // A count is the bytes of one connection, or of all.
-type count struct{ in, out atomic.Uint64 }
+type count struct {
+	in, out atomic.Uint64
+	raw     syscall.RawConn // nil if there is no socket below
+}
 
 func (c *count) read() (in, out uint64) { return c.in.Load(), c.out.Load() }
 
@@ -56,6 +60,9 @@ func (t *traffic) of(key string) (in, out uint64) {
 func (t *traffic) wrap(raw manet.Conn) manet.Conn {
 	c := &countedConn{Conn: raw, key: connKey(raw, relayedPeer(raw)), all: t}
 	c.relayed = isCircuit(raw.RemoteMultiaddr())
+	if socket, ok := raw.(syscall.Conn); ok {
+		c.raw, _ = socket.SyscallConn() // an error: there is none
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.conns) < maxCounted {

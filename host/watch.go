@@ -5,19 +5,22 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
 )
 
 const (
-	// watchEvery is how often the machine's addresses are compared; one look
-	// costs less than a tenth of a millisecond.
-	watchEvery = 500 * time.Millisecond
+	// watchEvery is how often the machine's addresses and links are compared; one
+	// look costs a tenth of a millisecond. settleEvery is the same while they change.
+	watchEvery  = 500 * time.Millisecond
+	settleEvery = 100 * time.Millisecond
 	// settleGained is how long we wait for the rest after a new address came,
 	// and settleLost for the old one to come back when only some went: a cable
 	// that is pulled and put in again need not cost the connections.
 	settleGained = 300 * time.Millisecond
 	settleLost   = time.Second
-	// settleTries bounds the waiting for a network that does not come to rest.
-	settleTries = 5
+	// settleMost bounds the waiting for a network that does not come to rest.
+	settleMost = 5 * time.Second
 	// asleepFor is how far the wall clock must be ahead of the one that stands
 	// still while the machine sleeps, or how late a look must come (a frozen
 	// process, a paused virtual machine), to count as sleep.
@@ -27,6 +30,7 @@ const (
 // What Config.Moved is told.
 const (
 	movedNetwork = "network changed"
+	movedLink    = "link interrupted"
 	movedWoke    = "woke up"
 )
 
@@ -39,59 +43,91 @@ func (h *Host) watches() bool {
 // watch looks for changes of network, from the known addresses, and for sleep
 // until ctx ends.
 func (h *Host) watch(ctx context.Context, known []netip.Addr) {
+	links := links{source: h.cfg.linkSource()}
+	links.look()
+	doubter := doubter{silent: h.traffic.anySilent}
 	wall, mono := h.cfg.wall()(), time.Now()
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
+	came, stop := h.newcomers()
+	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case c := <-came:
+			h.running.Go(func() { h.probeBeside(h.ctx, c) })
+			continue
 		case <-ticker.C:
 		}
 		slept := asleep(h.cfg.wall()().Sub(wall), time.Since(mono))
+		gone, back := links.look()
 		now := h.settled(ctx, known)
+		left, again := links.look() // meanwhile
+		gone, back = append(gone, left...), back || again
 		wall, mono = h.cfg.wall()(), time.Now()
 		switch {
 		case ctx.Err() != nil:
 			return
-		case !slices.Equal(known, now):
-			h.leave(missing(known, now))
+		case !slices.Equal(known, now), len(gone) > 0:
+			links.readdressed()
+			h.leave(append(gone, missing(known, now)...))
 			h.moved(movedNetwork)
+		case back:
+			h.moved(movedLink)
 		case slept:
 			h.moved(movedWoke)
+		case !h.cfg.Seed && doubter.doubts(mono): // a seed has other things to do
+			h.running.Go(func() { h.Probe(h.ctx) })
 		}
 		known = now
 	}
 }
 
-// asleep judges what the two clocks say of the time since the last look.
-func asleep(wall, mono time.Duration) bool {
-	return wall-mono > asleepFor || mono > watchEvery+settleTries*settleLost+asleepFor
+// newcomers gives the direct connections with those with whom there was one already,
+// until stop is called. If there are too many, some are not told.
+func (h *Host) newcomers() (came <-chan network.Conn, stop func()) {
+	again := make(chan network.Conn, maxProbes)
+	n := &network.NotifyBundle{ConnectedF: func(net network.Network, c network.Conn) {
+		if isCircuit(c.RemoteMultiaddr()) || len(net.ConnsToPeer(c.RemotePeer())) < 2 {
+			return
+		}
+		select {
+		case again <- c:
+		default:
+		}
+	}}
+	h.Network().Notify(n)
+	return again, func() { h.Network().StopNotify(n) }
 }
 
-// settled are the machine's addresses when they have stopped changing.
+// asleep judges what the two clocks say of the time since the last look.
+func asleep(wall, mono time.Duration) bool {
+	return wall-mono > asleepFor || mono > watchEvery+settleMost+asleepFor
+}
+
+// settled are the machine's addresses when they have stopped changing, or are as
+// known again.
 func (h *Host) settled(ctx context.Context, known []netip.Addr) []netip.Addr {
 	now := h.interfaces.fresh()
-	for range settleTries {
-		if slices.Equal(known, now) {
-			return now
-		}
+	ticker := time.NewTicker(settleEvery)
+	defer ticker.Stop()
+	for began, changed := time.Now(), time.Now(); time.Since(began) < settleMost; {
 		wait := settleLost
 		if len(missing(now, known)) > 0 {
 			wait = settleGained
 		}
-		timer := time.NewTimer(wait)
+		if slices.Equal(known, now) || time.Since(changed) >= wait {
+			return now
+		}
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return now
-		case <-timer.C:
+		case <-ticker.C:
 		}
-		next := h.interfaces.fresh()
-		if slices.Equal(now, next) {
-			return now
+		if next := h.interfaces.fresh(); !slices.Equal(now, next) {
+			now, changed = next, time.Now()
 		}
-		now = next
 	}
 	return now
 }
@@ -106,8 +142,9 @@ func missing(from, in []netip.Addr) (gone []netip.Addr) {
 	return gone
 }
 
-// leave closes the connections from addresses that we no longer have. Nothing
-// can come over them, but they would look alive until the keep-alive fails.
+// leave closes the connections from addresses that we no longer have, or got from
+// another network. Nothing can come over them, but they would look alive until the
+// keep-alive fails.
 func (h *Host) leave(gone []netip.Addr) {
 	for _, c := range h.Network().Conns() {
 		at, ok := endpoint(c.LocalMultiaddr())

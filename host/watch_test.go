@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/transport"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/p2pchat/p2pchat/host"
 	"github.com/p2pchat/p2pchat/internal/testnet"
@@ -18,6 +20,7 @@ import (
 type machine struct {
 	mu    sync.Mutex
 	addrs []netip.Addr
+	links []host.Link
 	slept time.Duration
 	moved []string
 }
@@ -29,6 +32,24 @@ func (m *machine) has(addrs ...string) {
 	for _, a := range addrs {
 		m.addrs = append(m.addrs, netip.MustParseAddr(a))
 	}
+}
+
+// plugged says how its only cable is.
+func (m *machine) plugged(l host.Link, addrs ...string) {
+	m.has(append(addrs, lo)...)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range addrs {
+		l.Addrs = append(l.Addrs, netip.MustParseAddr(a))
+	}
+	m.links = []host.Link{l}
+}
+
+func (m *machine) unplugged() {
+	m.has(lo)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.links = nil
 }
 
 func (m *machine) sleep(d time.Duration) {
@@ -54,6 +75,11 @@ func (m *machine) config() host.Config {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		return m.addrs, nil
+	})
+	cfg = host.WithLinks(cfg, func() []host.Link {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.links
 	})
 	return host.WithWallClock(cfg, func() time.Time {
 		m.mu.Lock()
@@ -103,6 +129,70 @@ func TestChangeOfNetwork(t *testing.T) {
 		if m.heard() != "network changed, network changed" {
 			t.Errorf("told %q", m.heard())
 		}
+	})
+}
+
+// TestSameAddressElsewhere moves a machine to a network where it gets the address
+// that it had.
+func TestSameAddressElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := testnet.New(t, testnet.Config{})
+		var m machine
+		cable, a := host.Link{Index: 2, Hardware: "02:00:00:00:00:01", Running: true}, "10.1.0.1"
+		m.plugged(cable, a)
+		alice, bob := net.HostWith(m.config()), net.Host()
+		connect := func() {
+			net.Connect(alice, bob)
+			time.Sleep(time.Minute)
+		}
+		connect()
+		want := func(what, heard string, conns int, within time.Duration) {
+			t.Helper()
+			took := until(t, what, within, func() bool { return m.heard() != "" || heard == "" })
+			time.Sleep(within - took)
+			if m.heard() != heard || len(alice.Network().Conns()) != conns {
+				t.Errorf("%s: told %q, %d connections", what, m.heard(), len(alice.Network().Conns()))
+			}
+			t.Logf("%s: told %q after %s", what, m.heard(), took)
+			m.mu.Lock()
+			m.moved = nil
+			m.mu.Unlock()
+		}
+
+		cable.Index = 3 // between two looks
+		m.plugged(cable, a)
+		want("another link", "network changed", 0, time.Second)
+
+		connect()
+		m.unplugged()
+		time.Sleep(700 * time.Millisecond)
+		cable.Hardware = "02:00:00:00:00:02"
+		m.plugged(cable, a)
+		want("another link, after a moment", "network changed", 0, 500*time.Millisecond)
+
+		connect()
+		cable.Running = false
+		m.plugged(cable, a)
+		want("a cable pulled", "", 1, time.Minute)
+		cable.Running = true
+		m.plugged(cable, a)
+		want("and put in again", "link interrupted", 1, 3*time.Second)
+
+		cable.Running = false
+		m.plugged(cable, a)
+		time.Sleep(600 * time.Millisecond)
+		cable.Running = true
+		m.plugged(cable, a)
+		net.Cut(alice, bob)
+		want("and put in elsewhere", "link interrupted", 0, 3*time.Second)
+
+		bare := host.Link{Index: 9, Running: true} // a container's, say
+		m.mu.Lock()
+		m.links = append(m.links, bare)
+		m.mu.Unlock()
+		want("a link without address comes", "", 0, 2*time.Second)
+		m.plugged(cable, a)
+		want("and goes", "", 0, 2*time.Second)
 	})
 }
 
@@ -171,6 +261,44 @@ func TestWakingUp(t *testing.T) {
 		time.Sleep(time.Until(began.Add(time.Minute)))
 		if len(alice.Network().ConnsToPeer(carol.ID())) != 1 {
 			t.Error("a live connection was closed")
+		}
+	})
+}
+
+// TestOldConnectionOfOneWhoMoved: with a new connection the old one is asked, and a
+// live one stays.
+func TestOldConnectionOfOneWhoMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := testnet.New(t, testnet.Config{Latency: 20 * time.Millisecond})
+		var m machine
+		m.has(lo, "10.1.0.1")
+		alice := net.HostWith(m.config())
+		key := net.Key(7)
+		bob := net.HostWith(host.Config{Key: key})
+		net.Connect(alice, bob)
+		time.Sleep(10 * time.Second)
+		old := alice.Network().Conns()[0]
+		net.Kill(bob)
+		bob = net.HostWith(host.Config{Key: key})
+		net.Connect(bob, alice)
+		took := until(t, "the end of the dead connection", 4*time.Second, old.IsClosed)
+		t.Logf("dead connection closed after %s", took)
+		if took > 2500*time.Millisecond || len(alice.Network().Conns()) != 1 {
+			t.Errorf("closed after %s, %d connections", took, len(alice.Network().Conns()))
+		}
+		time.Sleep(time.Second)
+		below := bob.Network().(interface {
+			TransportForDialing(a ma.Multiaddr) transport.Transport
+		})
+		where := alice.Network().ListenAddresses()[0]
+		second, err := below.TransportForDialing(where).Dial(t.Context(), where, alice.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer second.Close()
+		time.Sleep(10 * time.Second)
+		if n := len(alice.Network().Conns()); n != 2 {
+			t.Errorf("%d connections of two that live", n)
 		}
 	})
 }
