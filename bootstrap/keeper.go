@@ -67,7 +67,7 @@ func (k *keeper) hold(ctx context.Context) {
 	if time.Since(k.reached) >= settled {
 		k.lost, k.failed = time.Now(), 0
 	}
-	k.later()
+	k.later(0)
 }
 
 // rest lets the pause pass. A nudge may come early.
@@ -81,6 +81,7 @@ func (k *keeper) rest(ctx context.Context) {
 
 // try dials once.
 func (k *keeper) try(ctx context.Context) {
+	began := time.Now()
 	err := k.dial(ctx)
 	switch {
 	case err == nil, ctx.Err() != nil:
@@ -89,13 +90,13 @@ func (k *keeper) try(ctx context.Context) {
 	default:
 		k.a.record(k.seed, false, err)
 		k.a.cfg.log().Debug("seed not reached", "peer", k.info.ID, "failed", k.failed+1, "err", chat.SafeString(err.Error()))
-		k.later()
+		k.later(time.Since(began))
 	}
 }
 
-// later plans the next attempt.
-func (k *keeper) later() {
-	k.wait = k.a.headStart(k.info.ID) + redialPause(k.failed, time.Since(k.lost), k.a.cfg.rand())
+// later plans the next attempt, after one that took so long.
+func (k *keeper) later(took time.Duration) {
+	k.wait = k.a.headStart(k.info.ID) + redialPause(k.failed, time.Since(k.lost), took, k.a.cfg.rand())
 	k.failed++
 }
 

@@ -10,6 +10,15 @@ const (
 	// long: whoever restarts a seed has its people back within 2 seconds.
 	minCeiling = 2 * time.Second
 
+	// eagerFor is how long after a loss the time that an attempt took counts as
+	// part of the pause after it: an attempt that is not answered goes on asking
+	// once a second, and the next one goes on where it ended. So a network that
+	// was cut for minutes is whole again within two seconds.
+	eagerFor = 5 * time.Minute
+	// stepPause is up to how much is left of a pause by that. All lost the seed at
+	// the same moment, and do not ask at the same moments for ever.
+	stepPause = time.Second
+
 	// outageShare is how much longer our pauses may make an outage: by a
 	// twentieth of what it has lasted. So a dead seed is asked ever less often,
 	// without anybody waiting a minute for one that was gone for ten seconds.
@@ -22,8 +31,9 @@ const (
 )
 
 // redialPause is how long to wait before the next attempt, after failed ones
-// in a row since the seed was lost, gone ago. random is in [0, 1).
-func redialPause(failed int, gone time.Duration, random float64) time.Duration {
+// in a row since the seed was lost, gone ago; the latest took so long. random is
+// in [0, 1).
+func redialPause(failed int, gone, took time.Duration, random float64) time.Duration {
 	pause := maxPause
 	switch failed {
 	case 0:
@@ -36,5 +46,9 @@ func redialPause(failed int, gone time.Duration, random float64) time.Duration {
 	ceiling := min(max(gone/outageShare, minCeiling), maxPause)
 	// Jitter of a fifth, downward, so that the limits above hold exactly; it
 	// spreads the people of a seed that comes back.
-	return time.Duration(float64(min(pause, ceiling)) * (1 - random/5))
+	pause = time.Duration(float64(min(pause, ceiling)) * (1 - random/5))
+	if gone < eagerFor {
+		pause = max(pause-took, min(pause, time.Duration(random*float64(stepPause))))
+	}
+	return pause
 }

@@ -68,9 +68,11 @@ type dialer struct {
 	// before the first dial; nil means nothing is known.
 	horizon    func() scope
 	isSeed     func(peer.ID) bool
+	beside     func(func(context.Context)) // runs in a goroutine that the service ends
 	remembered func(peer.ID) []ma.Multiaddr
 	given      trustedSet // by the user
 	heard      trustedSet // on the local network
+	knocks     knockCounter
 
 	mu       sync.Mutex
 	failures map[peer.ID]failure
@@ -173,7 +175,8 @@ func (d *dialer) dial(ctx context.Context, info peer.AddrInfo, how manner) error
 		if d.there(info.ID, how) {
 			return nil
 		}
-		if wait := dialWait(try, how == polite || how == closer, larger, d.rand()); wait > 0 {
+		courteous := how == polite || how == closer && d.crossing(info.ID)
+		if wait := dialWait(try, courteous, larger, d.rand()); wait > 0 {
 			if !sleep(ctx, wait) {
 				return ctx.Err()
 			}
@@ -260,6 +263,9 @@ func (d *dialer) attempt(ctx context.Context, p peer.ID, how manner) error {
 		// libp2p tries both kinds of addresses and gives the direct ones half a
 		// second, if any of them is on the internet.
 		d.awaitPunch(ctx)
+		if count(addrs, isCircuit) < len(addrs) {
+			d.dialBeside(p)
+		}
 		ctx = network.WithAllowLimitedConn(ctx, "discovery")
 		d.clearBackoff(p)
 	} else if len(addrs) > 0 {
@@ -277,6 +283,30 @@ func (d *dialer) attempt(ctx context.Context, p peer.ID, how manner) error {
 		return errClosedAtOnce
 	}
 	return nil
+}
+
+// dialBeside dials the direct addresses of p for their own sake, while another
+// dial goes on that is content with a relay: libp2p makes one dial of both, and
+// would break the direct ones off, maybe just before their end, when the relay
+// was quicker. Without a free slot there is none.
+func (d *dialer) dialBeside(p peer.ID) {
+	if d.beside == nil {
+		return
+	}
+	here := d.network()
+	d.beside(func(ctx context.Context) {
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		default:
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		defer context.AfterFunc(here, cancel)()
+		ctx = network.WithForceDirectDial(ctx, "discovery")
+		_ = d.h.Connect(ctx, peer.AddrInfo{ID: p}) // others see what it has brought
+	})
 }
 
 func (d *dialer) succeeded(p peer.ID) {

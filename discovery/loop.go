@@ -47,6 +47,7 @@ type loop struct {
 	better   *time.Timer      // for upgrades
 	settle   *time.Timer      // for our own addresses
 	settled  time.Time        // when settle fires, or has
+	pardoned time.Time        // when failures were forgotten for a seed's sake
 	ways     waysIn           // how others can reach us, as far as we heard
 }
 
@@ -126,7 +127,7 @@ func (s *Service) loop(sub event.Subscription) {
 func (l *loop) event(e any) {
 	switch e := e.(type) {
 	case event.EvtPeerIdentificationCompleted:
-		l.upgrades.claim(e.Peer, l.s.horizon.scope().filter(e.ListenAddrs))
+		l.claimed(e.Peer, e.ListenAddrs)
 		l.identified(e.Peer)
 	case event.EvtPeerProtocolsUpdated:
 		if slices.Contains(e.Added, protocol.ID(kadProtocol)) {
@@ -154,6 +155,7 @@ func (l *loop) connected(p peer.ID) {
 		for _, q := range l.s.allSearches() {
 			q.askSeed(p)
 		}
+		l.anotherWay(time.Now())
 	}
 }
 
@@ -162,7 +164,7 @@ func (l *loop) relayed(p peer.ID) {
 	delete(l.servers, p)
 	l.upgrades.add(p, time.Now(), l.s.cfg.rand())
 	// Until it says where it is, which it will not if we knew it before.
-	l.upgrades.claim(p, l.s.horizon.scope().filter(l.s.h.Peerstore().Addrs(p)))
+	l.claimed(p, l.s.h.Peerstore().Addrs(p))
 	l.s.arrived(p)
 	l.plan()
 }
@@ -236,7 +238,8 @@ func (l *loop) lost(p peer.ID) {
 	if err != nil {
 		return
 	}
-	if l.s.lostMember(id) {
+	// Seeds, which are members of the list of who is online, have their own keeper.
+	if l.s.lostMember(id) && !l.s.cfg.isSeed(p) {
 		l.redials.lost(p, l.s.parted.recently(p, time.Now()), time.Now(), l.s.cfg.rand())
 		l.plan()
 	}
@@ -346,7 +349,11 @@ func (s *Service) redialNow(t redialTask) {
 	if len(s.dials.worthy(t.peer)) == 0 || t.failed == asksAfter {
 		s.ask(s.ctx, t.peer)
 	}
+	began := time.Now()
 	err := s.dials.dial(s.ctx, peer.AddrInfo{ID: t.peer}, polite)
+	if err != nil {
+		s.cfg.log().Debug("lost member not reached", "peer", t.peer, "failed", t.failed+1, "took", time.Since(began), "err", chat.SafeString(err.Error()))
+	}
 	select {
 	case s.redials <- redialResult{peer: t.peer, reached: err == nil}:
 	case <-s.ctx.Done():

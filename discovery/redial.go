@@ -20,6 +20,7 @@ type lostPeer struct {
 	left    bool // said goodbye: may be back in a moment, or never
 	failed  int
 	due     time.Time
+	tried   time.Time // when the latest dial began
 	dialing bool
 }
 
@@ -29,14 +30,14 @@ func (r redialer) lost(p peer.ID, left bool, now time.Time, random float64) {
 	if r[p] != nil || len(r) >= maxLost {
 		return
 	}
-	r[p] = &lostPeer{since: now, left: left, due: now.Add(redialPause(0, 0, len(r), random))}
+	r[p] = &lostPeer{since: now, left: left, due: now.Add(redialPause(0, 0, 0, len(r), random))}
 }
 
 // take gives the peers to dial now, and counts them as being dialled.
 func (r redialer) take(now time.Time) (due []redialTask) {
 	for p, l := range r {
 		if !l.dialing && !l.due.After(now) {
-			l.dialing = true
+			l.dialing, l.tried = true, now
 			due = append(due, redialTask{p, l.failed})
 		}
 	}
@@ -61,7 +62,7 @@ func (r redialer) result(p peer.ID, reached bool, now time.Time, random float64)
 		delete(r, p)
 		return
 	}
-	l.dialing, l.due = false, now.Add(redialPause(l.failed, gone, len(r), random))
+	l.dialing, l.due = false, now.Add(redialPause(l.failed, gone, now.Sub(l.tried), len(r), random))
 }
 
 // hurry makes all who are lost due soon, as if they had been lost only now.
@@ -69,7 +70,20 @@ func (r redialer) hurry(now time.Time, rand func() float64) {
 	for _, l := range r {
 		l.since, l.failed = now, 0
 		if !l.dialing {
-			l.due = now.Add(redialPause(0, 0, len(r), rand()))
+			l.due = now.Add(hurryPause(len(r), rand()))
+		}
+	}
+}
+
+// another is told that there is another way to people: through a seed that is
+// connected now. Whoever is lost is tried soon, but for those who were just now.
+func (r redialer) another(now time.Time, rand func() float64) {
+	for _, l := range r {
+		if l.dialing || now.Sub(l.tried) < anotherGap {
+			continue
+		}
+		if soon := now.Add(anotherPause(len(r), rand())); soon.Before(l.due) {
+			l.due = soon
 		}
 	}
 }

@@ -2,14 +2,17 @@ package discovery
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/host"
@@ -163,9 +166,7 @@ func TestRelayedBecomesDirectSoon(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.net.HealAll()
-		if took := w.within(4*time.Second, "direct", func() bool { return alice.to(bob) == network.Connected }); took < time.Second {
-			t.Errorf("direct after %v: by whom?", took)
-		}
+		w.within(4*time.Second, "direct", func() bool { return alice.to(bob) == network.Connected })
 		// The direct way is lost, the relayed one lives: nobody is lost.
 		lost := 0
 		for _, c := range alice.Network().ConnsToPeer(bob.ID()) {
@@ -178,6 +179,84 @@ func TestRelayedBecomesDirectSoon(t *testing.T) {
 			t.Fatalf("after the loss of %d direct connections: %v", lost, alice.to(bob))
 		}
 		w.within(4*time.Second, "direct again", func() bool { return alice.to(bob) == network.Connected })
+	})
+}
+
+// A relay that answers sooner does not break the direct dial off.
+func TestDirectDialGoesOnBesideTheRelay(t *testing.T) {
+	inWorld(t, testnet.Config{Latency: 25 * time.Millisecond}, func(t *testing.T, w *world) {
+		seed := w.start(nil, relaying)
+		alice, bob := w.start(infos(seed), behind(seed)), w.start(infos(seed), behind(seed))
+		w.reachable(alice, bob)
+		w.net.SetLatency(alice, bob, 150*time.Millisecond)
+		began := time.Now()
+		if err := alice.dials.dial(t.Context(), bob.info(), eager); err != nil {
+			t.Fatal(err)
+		}
+		if alice.to(bob) != network.Limited {
+			t.Fatal("the relay was not quicker: this shows nothing")
+		}
+		t.Logf("relayed after %v", time.Since(began))
+		w.within(time.Second, "direct", func() bool { return alice.to(bob) == network.Connected })
+		t.Logf("direct after %v", time.Since(began))
+		time.Sleep(5 * time.Second)
+		if n := len(alice.Network().ConnsToPeer(bob.ID())); n != 2 {
+			t.Errorf("%d connections", n)
+		}
+		for at, n := range w.net.Dials(alice) {
+			if at == addrPortOf(bob) && n != 1 {
+				t.Errorf("%d dials", n)
+			}
+		}
+		if n := w.net.Dials(bob)[addrPortOf(alice)]; n > 0 {
+			t.Errorf("bob dialled too, %d times", n)
+		}
+	})
+}
+
+func addrPortOf(n *node) netip.AddrPort {
+	for _, a := range n.Host.Addrs() {
+		if at, err := manet.ToNetAddr(a); err == nil {
+			return netip.MustParseAddrPort(at.String())
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// Who says, while it is on a relay, that it can be called, is called at once; who
+// says so ever again is not.
+func TestNewAddressIsDialledAtOnce(t *testing.T) {
+	inWorld(t, testnet.Config{Latency: 25 * time.Millisecond}, func(t *testing.T, w *world) {
+		seed := w.start(nil, relaying, listening("/ip4/192.0.0.70/tcp/4747"))
+		alice := w.start(infos(seed), behind(seed), unreachable)
+		bob := w.start(infos(seed), behind(seed), unreachable)
+		bob.AnnounceSelf(true)
+		w.reachable(alice, bob)
+		if err := alice.Find(t.Context(), bob.ID()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second) // the next attempt is far off
+		told, err := alice.EventBus().Emitter(new(event.EvtPeerIdentificationCompleted))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer told.Close()
+		home := ma.StringCast("/ip4/192.168.1.7/tcp/4001") // a punch would dial it
+		alice.Peerstore().AddAddrs(bob.ID(), []ma.Multiaddr{home}, time.Hour)
+		for i, want := range []int{1, 0} {
+			addr := fmt.Sprintf("/ip4/192.0.0.%d/tcp/4001", 100+i)
+			if err := told.Emit(event.EvtPeerIdentificationCompleted{Peer: bob.ID(), ListenAddrs: []ma.Multiaddr{ma.StringCast(addr)}}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Millisecond)
+			if n := w.net.Dials(alice)[netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 0, byte(100 + i)}), 4001)]; n != want {
+				t.Errorf("%d dials to address %d at once, want %d", n, i, want)
+			}
+		}
+		if ma.Contains(alice.Peerstore().Addrs(bob.ID()), home) {
+			t.Error("an address of our local network may be dialled on a stranger's word")
+		}
+		time.Sleep(claimPause + upgradeTimeout)
 	})
 }
 

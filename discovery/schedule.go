@@ -54,6 +54,22 @@ const (
 	redialShare    = time.Second
 	redialPatience = 3 * time.Hour
 	restRedial     = time.Minute
+	// redialEager is how long after a loss the time that a dial took counts as part
+	// of the pause after it: a dial that is not answered goes on asking once a
+	// second, and the next one goes on where it ended, so that a network that was
+	// cut for minutes is whole again within two seconds. Up to redialStep is left,
+	// for all were lost at the same moment and are not to be asked in step.
+	redialEager = 5 * time.Minute
+	redialStep  = time.Second
+	// anotherGap is how long after its latest dial a lost member is not dialled
+	// just because a seed was connected; anotherWait and anotherShare are how those
+	// dials are spread: ten a second in all.
+	anotherGap   = 2 * time.Second
+	anotherWait  = 250 * time.Millisecond
+	anotherShare = 100 * time.Millisecond
+	// hurryWait and hurryShare are the same after we moved: forty a second in all.
+	hurryWait  = 250 * time.Millisecond
+	hurryShare = 25 * time.Millisecond
 )
 
 // lookupPause is the time between look-up number done and the next one.
@@ -103,15 +119,31 @@ func failurePause(failures int, random float64) time.Duration {
 	return pause - time.Duration(random*float64(pause/5))
 }
 
-// redialPause is how long after its loss, or after failed attempts in a row, a
-// member is dialled that has been gone for so long, one of so many.
-func redialPause(failed int, gone time.Duration, lost int, random float64) time.Duration {
+// redialPause is how long after its loss, or after failed attempts in a row of
+// which the latest took so long, a member is dialled that has been gone for so
+// long, one of so many.
+func redialPause(failed int, gone, took time.Duration, lost int, random float64) time.Duration {
 	limit := min(max(redialEach, time.Duration(lost)*redialShare), restRedial)
 	if gone >= redialPatience {
 		limit = restRedial
 	}
 	pause := min(200*time.Millisecond<<(2*min(failed, 8)), limit)
-	return pause + time.Duration(random*float64(pause/2))
+	pause += time.Duration(random * float64(pause/2))
+	if gone < redialEager {
+		pause = max(pause-took, min(pause, time.Duration(random*float64(redialStep))))
+	}
+	return pause
+}
+
+// anotherPause is how long after a seed was connected one of so many lost members
+// is dialled.
+func anotherPause(lost int, random float64) time.Duration {
+	return time.Duration(random * float64(max(anotherWait, time.Duration(lost)*anotherShare)))
+}
+
+// hurryPause is how long after we moved one of so many lost members is dialled.
+func hurryPause(lost int, random float64) time.Duration {
+	return time.Duration(random * float64(max(hurryWait, time.Duration(lost)*hurryShare)))
 }
 
 // dialWait is how long to wait before attempt try, from 0, to dial a peer. In

@@ -46,12 +46,17 @@ func TestPauses(t *testing.T) {
 		{"unreachable once", failurePause(1, 0), firstFailure},
 		{"unreachable 3 times", failurePause(3, 0), 4 * firstFailure},
 		{"unreachable for ever", failurePause(1000, 0), maxFailure},
-		{"redial, first", redialPause(0, 0, 1, 0), 200 * time.Millisecond},
-		{"redial, second", redialPause(1, time.Second, 1, 0), 800 * time.Millisecond},
-		{"redial, late", redialPause(100, time.Hour, 5, 0), redialEach},
-		{"redial, one of many", redialPause(100, time.Hour, 40, 0), 40 * time.Second},
-		{"redial, one of very many", redialPause(100, time.Hour, maxLost, 0), restRedial},
-		{"redial, long gone", redialPause(1000, redialPatience, 1, 0), restRedial},
+		{"redial, first", redialPause(0, 0, 0, 1, 0), 200 * time.Millisecond},
+		{"redial, second", redialPause(1, time.Second, 0, 1, 0), 800 * time.Millisecond},
+		{"redial, late", redialPause(100, time.Hour, 0, 5, 0), redialEach},
+		{"redial, one of many", redialPause(100, time.Hour, 0, 40, 0), 40 * time.Second},
+		{"redial, one of very many", redialPause(100, time.Hour, 0, maxLost, 0), restRedial},
+		{"redial, long gone", redialPause(1000, redialPatience, 0, 1, 0), restRedial},
+		{"redial, after a dial that waited", redialPause(9, time.Minute, 5*time.Second, 1, 0), 0},
+		{"redial, likewise, jitter", redialPause(9, time.Minute, 8*time.Second, 1, 0.5), redialStep / 2},
+		{"redial, one of many, likewise", redialPause(9, time.Minute, 5*time.Second, 40, 0), 35 * time.Second},
+		{"redial, gone for longer, likewise", redialPause(9, redialEager, 5*time.Second, 1, 0), redialEach},
+		{"redial, at first, likewise", redialPause(0, 0, 5*time.Second, 1, 0), 0},
 		{"dial", dialWait(0, false, true, 0), 0},
 		{"polite dial, smaller ID", dialWait(0, true, false, 0), 0},
 		{"polite dial, larger ID", dialWait(0, true, true, 0), politeWait},
@@ -124,5 +129,59 @@ func TestRedialer(t *testing.T) {
 	}
 	if len(r) != maxLost {
 		t.Errorf("%d lost peers are kept", len(r))
+	}
+}
+
+// A seed that is back is another way to those who are lost.
+func TestRedialerTriesAnotherWay(t *testing.T) {
+	now := time.Unix(1000, 0)
+	late := func() float64 { return 0.999 }
+	r := make(redialer)
+	for i := range 5 {
+		r.lost(testPeer(i), false, now, 0)
+	}
+	now = now.Add(time.Second)
+	r.take(now)
+	now = now.Add(100 * time.Millisecond)
+	for i := range 5 {
+		r.result(testPeer(i), false, now, 0)
+		r[testPeer(i)].due = now.Add(time.Minute)
+	}
+	r.another(now, late)
+	if got := r.take(now.Add(time.Second)); len(got) != 0 {
+		t.Errorf("%d were tried a moment ago, and are again", len(got))
+	}
+	now = now.Add(anotherGap)
+	r.another(now, late)
+	if got := r.take(now.Add(max(anotherWait, 5*anotherShare))); len(got) != 5 {
+		t.Errorf("%d are tried", len(got))
+	}
+	r.another(now.Add(time.Hour), late) // all are being dialled
+	if _, ok := r.next(); ok {
+		t.Error("dialled twice at once")
+	}
+	if p := anotherPause(maxLost, 0.999); p < maxLost*anotherShare*9/10 {
+		t.Errorf("many are dialled within %v", p)
+	}
+}
+
+// After a move all who are lost are dialled, but not at the same moment.
+func TestMoveIsNoStorm(t *testing.T) {
+	r := make(redialer)
+	now := time.Unix(1000, 0)
+	for i := range maxLost {
+		r.lost(testPeer(i), false, now, 0)
+	}
+	now = now.Add(time.Hour)
+	i := 0
+	r.hurry(now, func() float64 { i++; return float64(i) / maxLost })
+	for second := range 7 {
+		at := now.Add(time.Duration(second+1) * time.Second)
+		if got := len(r.take(at)); got > 41 {
+			t.Errorf("%d are dialled in second %d", got, second)
+		}
+	}
+	if at, ok := r.next(); ok {
+		t.Errorf("somebody waits until %v", at)
 	}
 }

@@ -190,6 +190,7 @@ func New(h corehost.Host, cfg Config) (*Service, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.dials.horizon, s.dials.isSeed = s.horizon.scope, cfg.isSeed
+	s.dials.beside = func(f func(context.Context)) { s.beside(func() { f(s.ctx) }) }
 	s.dials.remembered = func(p peer.ID) []ma.Multiaddr {
 		id, err := chat.PeerIDFromLibp2p(p)
 		if err != nil {

@@ -43,6 +43,9 @@ func (d *dialer) bound(trusted, addrs []ma.Multiaddr) []ma.Multiaddr {
 // tidy leaves only worthy addresses of p in the host's store, and returns them.
 func (d *dialer) tidy(p peer.ID) []ma.Multiaddr {
 	keep := d.worthy(p)
+	if !d.exempt(p) && d.h.Network().Connectedness(p) != network.Connected {
+		keep = d.permitted(p, keep, time.Now())
+	}
 	if len(keep) < len(d.h.Peerstore().Addrs(p)) {
 		d.restrict(p, keep)
 	}

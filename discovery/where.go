@@ -14,7 +14,7 @@ import (
 // relayAddrs through relays.
 func (s *Service) where(p peer.ID) (addrs []ma.Multiaddr, connected bool) {
 	conns := s.h.Network().ConnsToPeer(p)
-	claims := s.h.Peerstore().Addrs(p)
+	claims := noHoles(s.h, p, s.h.Peerstore().Addrs(p))
 	for _, c := range conns {
 		if c.Stat().Direction == network.DirOutbound && !isCircuit(c.RemoteMultiaddr()) && !punched(c, conns, claims) {
 			addrs = append(addrs, c.RemoteMultiaddr())
