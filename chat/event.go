@@ -108,7 +108,24 @@ type Member struct {
 	Since time.Time
 	// Seed is set for seed nodes.
 	Seed bool
+	// Path is how the member is connected to this node, in rooms and in private. The
+	// event comes again when that has changed: at once, and from then on at most every
+	// ten seconds. The presence room does not tell of it.
+	Path Path
+	// Via is who relays, where Path is PathRelayed; zero if that is not known.
+	Via PeerID
 }
+
+// A Path says how a member is connected to this node. The values are stable, for
+// scripts.
+type Path string
+
+// The paths.
+const (
+	PathNone    Path = ""        // not at all: known through others
+	PathDirect  Path = "direct"  // straight
+	PathRelayed Path = "relayed" // through a relay, Via, and no other way yet
+)
 
 // A History tells how much of what was said in a conversation this node holds.
 type History struct {

@@ -7,7 +7,7 @@ import (
 
 // Errors of a data folder. The texts around them name the path and what to do.
 var (
-	// ErrFolder is wrapped by every error of DefaultDir and Open.
+	// ErrFolder is wrapped by every error of DefaultDir, Open and OpenToRead.
 	ErrFolder = errors.New("data folder cannot be used")
 	// ErrFolderNotDir says that something else stands where the folder should be.
 	ErrFolderNotDir = fmt.Errorf("%w: not a folder", ErrFolder)

@@ -30,6 +30,8 @@ const (
 // several goroutines, and by several processes at once.
 type Folder struct {
 	dir string
+	// readOnly is why nothing can be written, or nil: see OpenToRead.
+	readOnly error
 	// edits lets one goroutine of this process change files at a time. A channel,
 	// not a mutex, so that waiting for it can end, and counts as waiting in tests
 	// with fake time.
@@ -54,6 +56,24 @@ func Open(dir string) (*Folder, error) {
 		return nil, err
 	}
 	return &Folder{dir: dir, edits: make(chan struct{}, 1)}, nil
+}
+
+// OpenToRead is Open for those who only look. A folder that is there and cannot be
+// written will do: a read-only disk, another user's backup. What would have to be
+// written there then fails with ErrFolderNotWritable, such as a key at its first use.
+func OpenToRead(dir string) (*Folder, error) {
+	f, err := Open(dir)
+	if !errors.Is(err, ErrFolderNotWritable) {
+		return f, err
+	}
+	abs, bad := filepath.Abs(dir)
+	if bad != nil {
+		return nil, err
+	}
+	if info, bad := os.Stat(abs); bad != nil || !info.IsDir() {
+		return nil, err
+	}
+	return &Folder{dir: abs, edits: make(chan struct{}, 1), readOnly: err}, nil
 }
 
 // Dir is the folder's absolute path.

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/p2pchat/p2pchat/chat"
 )
 
 func wantMode(t *testing.T, path string, want fs.FileMode) {
@@ -95,4 +97,63 @@ func TestOpenTakesFolderOthersMayRead(t *testing.T) {
 	}
 	openFolder(t, dir)
 	wantMode(t, dir, 0o755) // it is the user's
+}
+
+// TestOpenToRead: what is there can be read where nothing can be written, and what
+// would have to be written is refused.
+func TestOpenToRead(t *testing.T) {
+	if !hasModes || os.Geteuid() == 0 {
+		t.Skip("needs a folder that this user cannot write: see testdata/disk in cmd/p2pchat for root")
+	}
+	f := openFolder(t, filepath.Join(t.TempDir(), "data"))
+	_, id, err := f.Key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := f.Dir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	if _, err := Open(dir); !errors.Is(err, ErrFolderNotWritable) {
+		t.Errorf("Open: %v", err)
+	}
+	r, err := OpenToRead(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantReadOnly(t, r, id)
+}
+
+// TestReadOnlyFolder is the same with a folder that is only said to be read-only.
+func TestReadOnlyFolder(t *testing.T) {
+	f := openFolder(t, filepath.Join(t.TempDir(), "data"))
+	_, id, err := f.Key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Folder{dir: f.Dir(), readOnly: ErrFolderNotWritable}
+	wantReadOnly(t, r, id)
+	empty := &Folder{dir: t.TempDir(), readOnly: ErrFolderNotWritable}
+	if _, _, err := empty.Key(); !errors.Is(err, ErrFolderNotWritable) {
+		t.Errorf("a key where none can be made: %v", err)
+	}
+}
+
+func wantReadOnly(t *testing.T, r *Folder, id chat.PeerID) {
+	t.Helper()
+	if _, got, err := r.Key(); got != id || err != nil {
+		t.Errorf("the key is %s, %v", got, err)
+	}
+	if contacts, err := r.Contacts(); err != nil {
+		t.Error(err)
+	} else if err := contacts.Add("bob", id); !errors.Is(err, ErrFolderNotWritable) {
+		t.Errorf("Add: %v", err)
+	}
+	if _, err := r.Lock(); !errors.Is(err, ErrFolderNotWritable) {
+		t.Errorf("Lock: %v", err)
+	}
+	if err := r.WriteFile("note", nil); !errors.Is(err, ErrFolderNotWritable) {
+		t.Errorf("WriteFile: %v", err)
+	}
 }

@@ -78,6 +78,9 @@ func (f *Folder) loadKey() (crypto.PrivKey, chat.PeerID, error) {
 		return nil, chat.PeerID{}, damagedKey(path, err)
 	}
 	// A key just made has its temporary name, too, also after a crash.
+	if f.readOnly != nil {
+		return priv, id, nil
+	}
 	if err := os.Remove(f.path(tempName(keyFile))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, chat.PeerID{}, fmt.Errorf("remove a left-over copy of the key: %w", err)
 	}

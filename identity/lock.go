@@ -37,6 +37,9 @@ const (
 // holds its process ID. If another holds the lock (another Folder in the same process, too), the error
 // wraps ErrInUse and names the process. Calling unlock again does nothing.
 func (f *Folder) Lock() (unlock func() error, err error) {
+	if f.readOnly != nil {
+		return nil, f.readOnly
+	}
 	path := f.path(lockFile)
 	if err := makeLockFile(path); err != nil {
 		return nil, fmt.Errorf("lock data folder: %w", err)
@@ -102,6 +105,9 @@ func holder(path string) string {
 // edit runs change while no other goroutine or process changes the folder's
 // files. It must not be nested.
 func (f *Folder) edit(change func() error) (err error) {
+	if f.readOnly != nil {
+		return f.readOnly
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), editWait)
 	defer cancel()
 	select {

@@ -61,11 +61,13 @@ type conversation struct {
 	wrote    atomic.Bool  // we ever said something here
 	asked    atomic.Int64 // the bytes of what a stranger said in this run
 	withheld withheld
-	ctx      context.Context // ends with stop
-	cancel   context.CancelFunc
-	done     chan struct{}
-	runs     sync.WaitGroup // catch-up runs and commits
-	stopped  sync.Once
+	// pathsMissed is set when the loop had no time to hear of a change.
+	pathsMissed atomic.Bool
+	ctx         context.Context // ends with stop
+	cancel      context.CancelFunc
+	done        chan struct{}
+	runs        sync.WaitGroup // catch-up runs and commits
+	stopped     sync.Once
 
 	// owned by loop:
 	link      link
@@ -93,6 +95,7 @@ type conversation struct {
 	tellDue   bool
 	skewTold  time.Duration
 	syncer    syncer
+	paths     paths // as the faces were last told
 	settling  []*settling
 	refreshed time.Time
 }
@@ -130,6 +133,7 @@ func newConversation(n *Node, conv chat.Conversation) *conversation {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.intake = newIntake(func(s chat.SegmentID) bool { return n.log.Has(id, s) })
 	c.syncer = newSyncer()
+	c.paths = make(paths)
 	return c
 }
 
@@ -301,10 +305,10 @@ func (c *conversation) tick() {
 		c.syncTick(now)
 	}
 	if l, ok := c.link.(*roomLink); ok {
-		c.peersChanged() // rooms tells when the number changes, not when one takes another's place
 		l.reachOut(now)
 	}
 	c.tell()
+	c.tellLatePaths(now)
 	c.keepStates()
 	c.heed()
 	c.tellForks()

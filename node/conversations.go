@@ -63,11 +63,17 @@ func (n *Node) sayIfAlone(c *conversation) {
 		return
 	}
 	_ = c.call(c.ctx, func() {
-		if !c.syncer.company {
+		if c.alone() {
 			text, detail := n.waitingFor()
 			n.feed.publish(chat.Notice{Conversation: c.conv, Code: chat.NoticeWaiting, Text: text, Detail: detail})
 		}
 	})
+}
+
+// alone reports whether nobody is here. Who has just left may still be heard of, and
+// is no company.
+func (c *conversation) alone() bool {
+	return !c.syncer.company || c.link.members() == 0 && len(c.link.connected()) == 0
 }
 
 // waitingFor says why nobody is here yet, as far as this node knows.

@@ -163,7 +163,7 @@ func judgeSeed(s seedView) Check {
 func judgeNoSeed(company int, addressed bool) Check {
 	switch {
 	case company > 0:
-		return Check{Name: checkSeed, Status: CheckSkip, Saw: "no seed is set; " + countOf(company, "node is", "nodes are") + " connected without"}
+		return Check{Name: checkSeed, Status: CheckSkip, Saw: "no seed is set; " + countOf(company, "other is", "others are") + " connected all the same"}
 	case addressed:
 		return Check{Name: checkSeed, Status: CheckSkip, Saw: "no seed is set; one address is enough to try"}
 	}
@@ -340,7 +340,10 @@ func judgeDHT(d discovery.Detail, seedsUp int) Check {
 		with("scope", d.Scope).with("known_peers", strconv.Itoa(d.Known)).with("lookups", strconv.Itoa(d.Lookups))
 	switch {
 	case d.TableSize > 0:
-		c.Saw = fmt.Sprintf("%s known, of which others can be asked for; this node is a %s", countOf(d.TableSize, "server", "servers"), d.Mode)
+		c.Saw = countOf(d.TableSize, "node", "nodes") + " can be asked where others are; this node only asks"
+		if d.Mode == "server" {
+			c.Saw = countOf(d.TableSize, "node", "nodes") + " can be asked where others are; this node answers, too"
+		}
 	case seedsUp > 0:
 		c.Status, c.Saw = CheckWarn, "a seed is connected, but no server of the hash table is known"
 		c.Advice = "the seed may be starting up; try again in a minute"
@@ -357,9 +360,9 @@ func judgeLAN(d discovery.Detail, off bool) []Check {
 	case off:
 		return []Check{{Name: checkMDNS, Status: CheckSkip, Saw: "switched off"}}
 	case len(d.LAN) == 0 && d.MDNS:
-		return []Check{{Name: checkMDNS, Status: CheckOK, Saw: "looks around on the local network"}}
+		return []Check{{Name: checkMDNS, Status: CheckOK, Saw: "looks for people on the local network"}}
 	case len(d.LAN) == 0:
-		c := Check{Name: checkMDNS, Status: CheckWarn, Saw: "cannot look around on the local network", Advice: noLANAdvice}
+		c := Check{Name: checkMDNS, Status: CheckWarn, Saw: "cannot look for people on the local network", Advice: noLANAdvice}
 		if d.LastError != nil {
 			c = c.with("error", d.LastError.Error())
 		}
@@ -367,10 +370,10 @@ func judgeLAN(d discovery.Detail, off bool) []Check {
 	}
 	var out []Check
 	for _, l := range d.LAN {
-		c := Check{Name: checkMDNS, Status: CheckOK, Saw: l.Interface + ": looks around"}.with("interface", l.Interface).with("addrs", addrList(l.Addrs))
+		c := Check{Name: checkMDNS, Status: CheckOK, Saw: "looks for people on the local network of " + l.Interface}.with("interface", l.Interface).with("addrs", addrList(l.Addrs))
 		switch {
 		case !l.On && l.LastError != nil:
-			c.Status, c.Saw, c.Advice = CheckWarn, l.Interface+": cannot look around: "+l.LastError.Error(), noLANAdvice
+			c.Status, c.Saw, c.Advice = CheckWarn, "cannot look for people on the local network of "+l.Interface+": "+l.LastError.Error(), noLANAdvice
 		case !l.On:
 			c.Status, c.Saw = CheckSkip, l.Interface+": not looked at"
 		}

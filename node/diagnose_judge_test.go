@@ -124,7 +124,7 @@ func TestJudgeSeed(t *testing.T) {
 		{"mute", judgeSeed(mute), CheckWarn, publicIP + " answers; connected after 30ms; it did not answer a ping", "overloaded"},
 		{"no seed", judgeSeed(other), CheckWarn, publicIP + " answers; connected after 30ms, round trip 12ms; but it is no seed", "p2pchat --bootstrap"},
 		{"none", judgeNoSeed(0, false), CheckWarn, "no seed is set", "--seed"},
-		{"none, but others", judgeNoSeed(1, false), CheckSkip, "no seed is set; 1 node is connected without", ""},
+		{"none, but others", judgeNoSeed(1, false), CheckSkip, "no seed is set; 1 other is connected all the same", ""},
 		{"none, but an address", judgeNoSeed(0, true), CheckSkip, "no seed is set; one address", ""},
 	})
 	if c := judgeSeed(hostile); len(c.Saw) > 200 || strings.Contains(c.Saw+c.Detail["agent"], "\x1b") {
@@ -202,15 +202,15 @@ func TestJudgeDHTAndLAN(t *testing.T) {
 		return judgeLAN(discovery.Detail{LAN: []discovery.LANDetail{l}}, false)[0]
 	}
 	wantVerdicts(t, []checkCase{
-		{"dht", judgeDHT(serving, 1), CheckOK, "1 server known", ""},
+		{"dht", judgeDHT(serving, 1), CheckOK, "1 node can be asked where others are; this node only asks", ""},
 		{"dht empty", judgeDHT(discovery.Detail{}, 1), CheckWarn, "a seed is connected, but no server", "try again"},
 		{"dht alone", judgeDHT(discovery.Detail{}, 0), CheckSkip, "no server of the hash table is known", ""},
 
 		{"lan off", judgeLAN(discovery.Detail{}, true)[0], CheckSkip, "switched off", ""},
-		{"lan on", judgeLAN(discovery.Detail{Status: discovery.Status{MDNS: true}}, false)[0], CheckOK, "looks around on the local network", ""},
-		{"lan broken", judgeLAN(discovery.Detail{Status: discovery.Status{LastError: errors.New("no multicast")}}, false)[0], CheckWarn, "cannot look around", "UDP port 5353"},
-		{"interface on", one(discovery.LANDetail{Interface: "eth0", On: true}), CheckOK, "eth0: looks around", ""},
-		{"interface broken", one(discovery.LANDetail{Interface: "eth0", LastError: errors.New("no route")}), CheckWarn, "eth0: cannot look around: no route", "UDP port 5353"},
+		{"lan on", judgeLAN(discovery.Detail{Status: discovery.Status{MDNS: true}}, false)[0], CheckOK, "looks for people on the local network", ""},
+		{"lan broken", judgeLAN(discovery.Detail{Status: discovery.Status{LastError: errors.New("no multicast")}}, false)[0], CheckWarn, "cannot look for people on the local network", "UDP port 5353"},
+		{"interface on", one(discovery.LANDetail{Interface: "eth0", On: true}), CheckOK, "looks for people on the local network of eth0", ""},
+		{"interface broken", one(discovery.LANDetail{Interface: "eth0", LastError: errors.New("no route")}), CheckWarn, "cannot look for people on the local network of eth0: no route", "UDP port 5353"},
 		{"interface off", one(discovery.LANDetail{Interface: "lo"}), CheckSkip, "lo: not looked at", ""},
 	})
 }
@@ -247,6 +247,7 @@ func TestJudgePeer(t *testing.T) {
 		{"no addresses, connected", judgePeerAddrs(nil, nil, true), CheckSkip, "no address is known, but", ""},
 
 		{"dial", judgePeerDial(discovery.DialResult{Addr: ma.StringCast(publicIP), Took: time.Second}, false), CheckOK, publicIP + ": answers after 1s", ""},
+		{"dial through a seed", judgePeerDial(discovery.DialResult{Addr: ma.StringCast(circuit), Took: time.Second}, false), CheckOK, "through the seed ~3L24bu at " + publicIP + ": answers after 1s", ""},
 		{"dial nobody", judgePeerDial(discovery.DialResult{Addr: ma.StringCast(publicIP), Err: syscall.ECONNREFUSED}, false), CheckWarn, publicIP + ": nobody listens there", "no matter"},
 
 		{"dial, connected", judgePeerDial(discovery.DialResult{Addr: ma.StringCast(publicIP), Err: errors.New("x")}, true), CheckOK, publicIP + ": connected there already", ""},

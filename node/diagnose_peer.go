@@ -173,22 +173,33 @@ func (d *diagnosing) connectedAt(p chat.PeerID, addr ma.Multiaddr) bool {
 // says nothing of the whole. Connected is whether the peer is connected there.
 func judgePeerDial(r discovery.DialResult, connected bool) Check {
 	c := Check{Name: checkPeerDial, Status: CheckOK}.with("addr", r.Addr.String()).with("took_ms", millis(r.Took))
+	at := dialledAt(r.Addr)
 	if r.Err == nil {
-		c.Saw = r.Addr.String() + ": answers after " + short(r.Took)
+		c.Saw = at + ": answers after " + short(r.Took)
 		return c
 	}
 	if connected {
-		c.Saw = r.Addr.String() + ": connected there already"
+		c.Saw = at + ": connected there already"
 		return c
 	}
 	switch r.Addr[0].Code() {
 	case ma.P_DNS, ma.P_DNS4, ma.P_DNS6, ma.P_DNSADDR:
-		c.Status, c.Saw = CheckSkip, r.Addr.String()+": a name, which is looked up when connecting"
+		c.Status, c.Saw = CheckSkip, at+": a name, which is looked up when connecting"
 	default:
-		c.Status, c.Saw = CheckWarn, r.Addr.String()+": "+reason(r.Err)
+		c.Status, c.Saw = CheckWarn, at+": "+reason(r.Err)
 		c.Advice = "no matter, if another address answers"
 	}
 	return c.with("error", r.Err.Error())
+}
+
+// dialledAt is an address in words, or as it is where that is short.
+func dialledAt(addr ma.Multiaddr) string {
+	relayed, relay := via(addr)
+	if !relayed || relay.IsZero() {
+		return addr.String()
+	}
+	seed, _ := ma.SplitFunc(addr, func(c ma.Component) bool { return c.Protocol().Code == ma.P_P2P })
+	return "through the seed ~" + relay.Short() + " at " + seed.String()
 }
 
 // connectPeer connects by any way, and tries until there is no more time.

@@ -117,7 +117,7 @@ func (l *roomLink) member(m rooms.Member) {
 		l.c.peersChanged()
 	}
 	if !l.c.node.cfg.blocked(m.Peer) {
-		l.c.node.feed.publish(l.c.node.memberEvent(l.c.conv, m))
+		l.c.tellMember(l.c.node.memberEvent(l.c.conv, m))
 	}
 }
 
@@ -152,7 +152,9 @@ const maxOutbox = 64
 type directLink struct {
 	c    *conversation
 	peer chat.PeerID
-	up   bool // owned by the conversation's loop
+	// up, and since when, are owned by the conversation's loop.
+	up    bool
+	since time.Time
 }
 
 func (l *directLink) ship(ctx context.Context, s *chat.Segment) (int, bool, error) {
@@ -198,7 +200,7 @@ func (c *conversation) directEvent(l *directLink, ev direct.Event) {
 		if l.up { // told once more
 			return
 		}
-		l.up = true
+		l.up, l.since = true, time.Now()
 		if c.read != (chat.SegmentID{}) {
 			n.direct.Read(ev.Peer, c.read)
 		}
@@ -206,15 +208,15 @@ func (c *conversation) directEvent(l *directLink, ev direct.Event) {
 		n.discovery.Met(ev.Peer, chat.ConversationID{})
 		c.skew.observe(ev.Peer, ev.Sent, time.Now())
 		c.warnOfSkew()
-		n.feed.publish(chat.Member{Conversation: c.conv, Peer: ev.Peer, Nick: n.Name(ev.Peer), Online: true, Since: time.Now()})
+		c.tellMember(l.memberEvent())
 		if ev.ByUs { // one of the two is enough
 			c.syncer.want(ev.Peer)
 			c.startSyncs()
 		}
 	case direct.Disconnected:
 		if l.up {
-			l.up = false
-			n.feed.publish(chat.Member{Conversation: c.conv, Peer: ev.Peer, Nick: n.Name(ev.Peer), Since: time.Now()})
+			l.up, l.since = false, time.Now()
+			c.tellMember(l.memberEvent())
 		}
 	case direct.SegmentSent:
 		c.ledger.sent(ev.ID, 1)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/history"
@@ -13,6 +14,7 @@ type Log interface {
 	Append(ctx context.Context, segs ...*chat.Segment) (added []*chat.Segment, err error)
 	AppendOwn(ctx context.Context, segs ...*chat.Segment) (added []*chat.Segment, err error)
 	Has(conv chat.ConversationID, id chat.SegmentID) bool
+	Lacks(conv chat.ConversationID, ids ...chat.SegmentID) []chat.SegmentID
 	Get(ctx context.Context, conv chat.ConversationID, ids ...chat.SegmentID) ([]*chat.Segment, error)
 	View(conv chat.ConversationID) (*history.View, error)
 	Heads(conv chat.ConversationID) []chat.SegmentID
@@ -37,11 +39,11 @@ type syncLog struct {
 	node *Node
 }
 
-// Has implements catchup.Log.
-func (l syncLog) Has(conv chat.ConversationID, id chat.SegmentID) bool {
-	if l.Log.Has(conv, id) {
-		return true
+// Lacks implements catchup.Log.
+func (l syncLog) Lacks(conv chat.ConversationID, ids ...chat.SegmentID) []chat.SegmentID {
+	// What is kept goes into the log, so it is looked for before.
+	if c := l.node.find(conv); c != nil {
+		ids = slices.DeleteFunc(slices.Clone(ids), c.kept.has)
 	}
-	c := l.node.find(conv)
-	return c != nil && c.kept.has(id)
+	return l.Log.Lacks(conv, ids...)
 }

@@ -52,8 +52,12 @@ func (n *Node) Name(p chat.PeerID) chat.Text {
 }
 
 func (n *Node) memberEvent(conv chat.Conversation, m rooms.Member) chat.Member {
-	return chat.Member{
+	ev := chat.Member{
 		Conversation: conv, Peer: m.Peer, Nick: n.Name(m.Peer),
 		Online: m.Online, Since: m.Since, Seed: m.Seed,
 	}
+	if m.Online && !conv.IsPresence() {
+		ev.Path, ev.Via = n.path(m.Peer)
+	}
+	return ev
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 
@@ -21,6 +20,7 @@ import (
 func reason(err error) string {
 	var mismatch sec.ErrPeerIDMismatch
 	var dns *net.DNSError
+	var slow net.Error
 	switch {
 	case errors.As(err, &mismatch):
 		return "another peer ID answers there"
@@ -30,7 +30,7 @@ func reason(err error) string {
 		return "there is no way to it from here"
 	case errors.As(err, &dns):
 		return "its name is not known"
-	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return "no answer in time"
 	case strings.Contains(err.Error(), noGoodAddresses):
 		return "the name leads to no address"

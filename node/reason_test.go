@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,6 +28,7 @@ func TestReasonIsForPeople(t *testing.T) {
 		{&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, "there is no way to it from here"},
 		{&net.DNSError{Err: "no such host", Name: "x"}, "its name is not known"},
 		{context.DeadlineExceeded, "no answer in time"},
+		{fmt.Errorf("failed to dial: %w", &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}), "no answer in time"},
 		{errors.New("failed to dial x: no good addresses"), "the name leads to no address"},
 		{errors.New("failed to dial: all dials failed"), "not reached"},
 	} {

@@ -286,10 +286,12 @@ func (c *conversation) memberEvents() (out []chat.Member) {
 	switch l := c.link.(type) {
 	case *roomLink:
 		for _, m := range l.roster {
-			out = append(out, c.node.memberEvent(c.conv, m))
+			if !c.node.cfg.blocked(m.Peer) { // as the event is not shown either
+				out = append(out, c.node.memberEvent(c.conv, m))
+			}
 		}
 	case *directLink:
-		out = append(out, chat.Member{Conversation: c.conv, Peer: l.peer, Nick: c.node.Name(l.peer), Online: l.up})
+		out = append(out, l.memberEvent())
 	}
 	slices.SortFunc(out, func(a, b chat.Member) int { return a.Peer.Compare(b.Peer) })
 	return out

@@ -17,7 +17,7 @@ const (
 	// maxArriving is how many received segments wait for a commit, and
 	// maxArrivingBytes what they may weigh. Gossip beyond is dropped and
 	// repaired; streams wait for their commit anyhow.
-	maxArriving      = 4096
+	maxArriving      = 16384
 	maxArrivingBytes = 16 << 20
 	// storeAgainAfter is the pause after a log that could not store, before more
 	// is fetched for it.

@@ -71,7 +71,7 @@ func (p *program) contactList() *cobra.Command {
 		Short: "List your contacts",
 		Args:  words(),
 		RunE: func(*cobra.Command, []string) error {
-			f, err := p.folder()
+			f, err := p.folderToRead()
 			if err != nil {
 				return err
 			}

@@ -68,7 +68,7 @@ type archive struct {
 
 // withArchive runs f on the folder's history, opened for reading.
 func (p *program) withArchive(ctx context.Context, f func(*archive) error) (err error) {
-	folder, err := p.folder()
+	folder, err := p.folderToRead()
 	if err != nil {
 		return err
 	}

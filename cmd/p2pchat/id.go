@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -21,7 +22,7 @@ func (p *program) idCommand() *cobra.Command {
 		Short: "Show your own peer ID and addresses",
 		Args:  words(),
 		RunE: func(*cobra.Command, []string) error {
-			f, err := p.folder()
+			f, err := p.folderToRead()
 			if err != nil {
 				return err
 			}
@@ -57,7 +58,7 @@ func (p *program) id(f *identity.Folder, asJSON bool) error {
 
 // ownAddrs lists where this identity listens when it runs: --listen, or every
 // interface at the port kept from the first start, which is chosen now if
-// there was none.
+// there was none. If none was and none can be kept, it has no address yet.
 func (p *program) ownAddrs(f *identity.Folder, self chat.PeerID) ([]string, error) {
 	listen, err := parseListen(p.flags.listen)
 	if err != nil {
@@ -69,6 +70,9 @@ func (p *program) ownAddrs(f *identity.Folder, self chat.PeerID) ([]string, erro
 			if port, err = freePort(); err == nil {
 				err = f.SetPort(port)
 			}
+		}
+		if errors.Is(err, identity.ErrFolderNotWritable) {
+			return []string{}, nil
 		}
 		if err != nil {
 			return nil, err

@@ -117,11 +117,17 @@ func checkObject(kind, line string, mine, delivered map[string]bool) error {
 		return messageID(o.ID)
 	case "member":
 		var o struct {
-			Type, Conversation, Peer, Nick string
-			Online, Seed                   bool
+			Type, Conversation, Peer, Nick, Path, Via string
+			Online, Seed                              bool
 		}
 		if err := strict(line, &o, "type", "conversation", "peer", "nick", "online"); err != nil {
 			return err
+		}
+		switch {
+		case o.Path != "" && o.Path != "direct" && o.Path != "relayed":
+			return fmt.Errorf("unknown path")
+		case o.Path != "" && !o.Online, o.Via != "" && o.Path != "relayed":
+			return fmt.Errorf("a path that cannot be")
 		}
 		return peer(o.Peer)
 	case "notice":

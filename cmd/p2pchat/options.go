@@ -54,7 +54,12 @@ func (f *commonFlags) add(set *pflag.FlagSet) {
 }
 
 // folder opens the data folder.
-func (p *program) folder() (*identity.Folder, error) {
+func (p *program) folder() (*identity.Folder, error) { return p.folderBy(identity.Open) }
+
+// folderToRead opens the data folder for a command that only shows what is there.
+func (p *program) folderToRead() (*identity.Folder, error) { return p.folderBy(identity.OpenToRead) }
+
+func (p *program) folderBy(open func(string) (*identity.Folder, error)) (*identity.Folder, error) {
 	dir := p.flags.data
 	if dir == "" {
 		var err error
@@ -62,7 +67,7 @@ func (p *program) folder() (*identity.Folder, error) {
 			return nil, err
 		}
 	}
-	return identity.Open(dir)
+	return open(dir)
 }
 
 func (p *program) logger() *slog.Logger {

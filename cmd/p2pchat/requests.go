@@ -66,7 +66,7 @@ type requestObject struct {
 }
 
 func (p *program) requests(asJSON bool) error {
-	f, err := p.folder()
+	f, err := p.folderToRead()
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,9 @@ type (
 		Nick         chat.Text   `json:"nick"`
 		Online       bool        `json:"online"`
 		Seed         bool        `json:"seed,omitempty"`
+		// Path is left out of who is not connected, Via of who is not relayed.
+		Path chat.Path   `json:"path,omitempty"`
+		Via  chat.PeerID `json:"via,omitzero"`
 	}
 	historyObject struct {
 		Type         string `json:"type"`
@@ -126,7 +129,7 @@ func object(ev chat.Event) []byte {
 			"history", safe(ev.Conversation.String()), ev.Complete, ev.Missing, ev.Fetched, ev.Total,
 		})
 	case chat.Member:
-		return marshal(memberObject{"member", safe(ev.Conversation.String()), ev.Peer, ev.Nick, ev.Online, ev.Seed})
+		return marshal(memberObject{"member", safe(ev.Conversation.String()), ev.Peer, ev.Nick, ev.Online, ev.Seed, ev.Path, ev.Via})
 	case chat.Notice:
 		return marshal(noticeObject{"notice", safe(ev.Conversation.String()), ev.Code, safe(ev.Text), safe(ev.Detail)})
 	case chat.Ended:

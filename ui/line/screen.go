@@ -39,6 +39,7 @@ type screen struct {
 	teller   teller
 	recall   *recall                   // the teller's; it has a lock of its own
 	here     map[chat.PeerID]chat.Text // members of the conversation, as last told
+	path     path                      // of a private talk
 	queued   map[chat.MessageID]struct{}
 	since    time.Time // when queued stopped being empty
 	told     bool      // that messages wait
@@ -108,6 +109,7 @@ func (s *screen) follow(ctx context.Context) error {
 			err = s.flush()
 		case now := <-look.C:
 			s.remind(now)
+			s.tellRelay(now)
 			err = s.show(s.hold.due(now))
 		case p := <-rest:
 			cancel()
@@ -133,6 +135,9 @@ func (s *screen) next(now time.Time) time.Time {
 	at := now.Add(idle)
 	if len(s.hold.events) > 0 {
 		at = s.hold.until
+	}
+	if due := s.path.due(); !due.IsZero() && !s.cfg.JSON && due.Before(at) {
+		at = due
 	}
 	if s.reminds() && s.since.Add(queuedFor).Before(at) {
 		at = s.since.Add(queuedFor)

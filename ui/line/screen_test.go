@@ -122,6 +122,14 @@ func TestLines(t *testing.T) {
 				"p2pchat: bob left the talk\n",
 		},
 		{
+			name: "ways in a room are quiet",
+			evs: []chat.Event{
+				chat.Member{Conversation: lobby(), Peer: bob, Nick: nick("bob"), Online: true, Path: chat.PathRelayed, Via: carol},
+				chat.Member{Conversation: lobby(), Peer: bob, Nick: nick("bob"), Online: true, Path: chat.PathDirect},
+			},
+			errs: "p2pchat: bob is here (" + bob.String() + ")\n",
+		},
+		{
 			name: "notices", cfg: Config{Invite: "p2pchat join lobby --seed X"},
 			evs: []chat.Event{
 				chat.Notice{Code: chat.NoticeSeedLost, Text: "no seed", Detail: "failed to dial"},
@@ -290,6 +298,10 @@ func TestObjects(t *testing.T) {
 		{
 			chat.Member{Conversation: lobby(), Peer: bob, Nick: nick("bob"), Online: true},
 			`{"type":"member","conversation":"lobby","peer":` + p + `,"nick":"bob","online":true}`,
+		},
+		{
+			chat.Member{Conversation: lobby(), Peer: bob, Online: true, Path: chat.PathRelayed, Via: bob},
+			`{"type":"member","conversation":"lobby","peer":` + p + `,"nick":"","online":true,"path":"relayed","via":` + p + `}`,
 		},
 		{chat.Member{Peer: bob, Seed: true}, `{"type":"member","conversation":"","peer":` + p + `,"nick":"","online":false,"seed":true}`},
 		{

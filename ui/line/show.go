@@ -72,7 +72,8 @@ func (s *screen) member(m chat.Member) {
 	if m.Online {
 		s.here[m.Peer] = m.Nick
 	}
-	switch name := s.teller.names.show(m.Peer, m.Nick); {
+	name := s.teller.names.show(m.Peer, m.Nick)
+	switch {
 	case m.Online && !known && m.Conversation.IsDirect():
 		s.say("connected to %s (%s)", name, m.Peer)
 	case m.Online && !known:
@@ -88,6 +89,9 @@ func (s *screen) member(m chat.Member) {
 	default:
 		delete(s.here, m.Peer)
 		s.say("%s is gone", before)
+	}
+	if m.Conversation.IsDirect() {
+		s.notePath(name, m)
 	}
 }
 
@@ -176,7 +180,11 @@ func (s *screen) who(members []chat.Member) {
 		if s.cfg.JSON {
 			s.object(m)
 		} else {
-			s.say("  %s (%s)", s.teller.names.show(m.Peer, m.Nick), m.Peer)
+			relayed := ""
+			if m.Path == chat.PathRelayed {
+				relayed = " (relayed)"
+			}
+			s.say("  %s (%s)%s", s.teller.names.show(m.Peer, m.Nick), m.Peer, relayed)
 		}
 	}
 }

@@ -479,7 +479,7 @@ func TestCommands(t *testing.T) {
 		s.write("/who")
 		node.members = []chat.Member{{Peer: bob, Nick: nick("bob"), Online: true}, {Peer: carol, Nick: nick("carol")}}
 		s.write("/who")
-		node.members = []chat.Member{{Peer: bob, Nick: nick("bob"), Online: true}, {Peer: carol, Online: true}}
+		node.members = []chat.Member{{Peer: bob, Nick: nick("bob"), Online: true}, {Peer: carol, Online: true, Path: chat.PathRelayed}}
 		s.write("/who", "/nick Alicia", "/nick \u202e", "/nonsense", "/help")
 		node.rename = errors.New("disk full")
 		s.write("/nick Ally")
@@ -489,7 +489,7 @@ func TestCommands(t *testing.T) {
 		s.ended(Result{Rejected: 3, Connected: true}, nil)
 		want := "p2pchat: nobody else is here\n" +
 			"p2pchat: 1 other is here:\np2pchat:   bob (" + bob.String() + ")\n" +
-			"p2pchat: 2 others are here:\np2pchat:   bob (" + bob.String() + ")\np2pchat:   ~" + carol.Short() + " (" + carol.String() + ")\n" +
+			"p2pchat: 2 others are here:\np2pchat:   bob (" + bob.String() + ")\np2pchat:   ~" + carol.Short() + " (" + carol.String() + ") (relayed)\n" +
 			"p2pchat: you are now called Alicia\n" +
 			"p2pchat: line 5 was not sent: not a usable name: it needs visible characters, and only such\n" +
 			"p2pchat: line 6 was not sent: unknown command /nonsense (hint: /help lists the commands; a second slash before it sends it as text)\n" +
