@@ -157,7 +157,9 @@ func (l *Lab) withNames(s string) string {
 	var pairs []string
 	for _, h := range l.hosts {
 		for _, n := range h.nodes {
-			pairs = append(pairs, n.id, "<"+n.name+">")
+			if n.id != "" { // a helper has none
+				pairs = append(pairs, n.id, "<"+n.name+">")
+			}
 		}
 	}
 	return strings.NewReplacer(pairs...).Replace(s)

@@ -40,12 +40,12 @@ func TestMain(m *testing.M) {
 // helpers are the programs that Host.Helper can start. Each writes its events as JSON,
 // a line each, and ends when its input does.
 func helpers() map[string]func(args []string) error {
-	return map[string]func(args []string) error{
-		"hello": func(args []string) error { // shows that helpers work
-			_, err := fmt.Printf("{\"type\":\"hello\",\"text\":%q}\n", strings.Join(args, " "))
-			return err
-		},
+	all := attacks()
+	all["hello"] = func(args []string) error { // shows that helpers work
+		_, err := fmt.Printf("{\"type\":\"hello\",\"text\":%q}\n", strings.Join(args, " "))
+		return err
 	}
+	return all
 }
 
 // build builds p2pchat as it is released: static, without the race detector. A

@@ -484,6 +484,18 @@ func (n *Node) Run(args ...string) (stdout, stderr string, code int) {
 // Memory is the most physical memory that the running process has had, in bytes.
 func (n *Node) Memory() int64 {
 	n.host.lab.t.Helper()
+	return n.status("VmHWM:") << 10
+}
+
+// Threads is how many threads the running process has.
+func (n *Node) Threads() int {
+	n.host.lab.t.Helper()
+	return int(n.status("Threads:"))
+}
+
+// status reads a number that the kernel tells of the running process.
+func (n *Node) status(field string) (value int64) {
+	n.host.lab.t.Helper()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.proc == nil {
@@ -491,14 +503,13 @@ func (n *Node) Memory() int64 {
 	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.proc.cmd.Process.Pid))
 	n.host.lab.must(err)
-	var kib int64
 	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			_, err = fmt.Sscan(rest, &kib)
+		if rest, ok := strings.CutPrefix(line, field); ok {
+			_, err = fmt.Sscan(rest, &value)
 			n.host.lab.must(err)
 		}
 	}
-	return kib << 10
+	return value
 }
 
 // account tells, after a failure, what the node said last.

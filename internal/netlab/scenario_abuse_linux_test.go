@@ -2,39 +2,9 @@ package netlab
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"testing"
 	"time"
 )
-
-// flood opens n TCP connections from each of a host's addresses to one place, and
-// keeps what it gets until the test's end. After each it writes what first is.
-func flood(t *testing.T, from *Host, to netip.AddrPort, n int, first []byte) (opened int) {
-	t.Helper()
-	var conns []net.Conn
-	t.Cleanup(func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	})
-	_ = from.Do(func() error { // refusals are what we hope for
-		for range n {
-			for _, a := range from.addrs {
-				d := net.Dialer{Timeout: time.Second, LocalAddr: &net.TCPAddr{IP: a.AsSlice()}}
-				c, err := d.Dial("tcp", to.String())
-				if err != nil {
-					continue
-				}
-				opened++
-				conns = append(conns, c)
-				_, _ = c.Write(first) // it may be closed by now
-			}
-		}
-		return nil
-	})
-	return opened
-}
 
 // TestFlood opens 10,000 connections to a seed, from one address and from fifty, and
 // leaves them in the middle of the handshake. Those who talk go on, newcomers from
@@ -50,15 +20,10 @@ func TestFlood(t *testing.T) {
 			alice := lab.Public("alice").Join("lobby", Via(seed))
 			bob := lab.Public("bob").Join("lobby", Via(seed))
 			hearEachOther(lab, "before", 30*time.Second, alice, bob)
-			before := seed.Memory()
+			before, threads := seed.Memory(), seed.Threads()
 
-			attacker := lab.Public("attacker")
-			attacker.MoreAddresses(addresses - 1)
-			to := netip.AddrPortFrom(seed.Host().Address(), SeedPort)
-			// The length and the beginning of a Noise handshake.
-			opened := flood(t, attacker, to, connections/addresses, []byte{0, 32, 1, 2, 3})
-			t.Logf("%d of %d connections were opened", opened, connections)
-
+			attackFrom(lab, "attacker", "flood", addresses,
+				fmt.Sprintf("%s:%d", seed.Host().Address(), SeedPort), fmt.Sprint(connections))
 			hearEachOther(lab, "during", 10*time.Second, alice, bob)
 			carol := lab.Public("carol").Join("lobby", Via(seed))
 			alice.Say("hello carol")
@@ -69,7 +34,68 @@ func TestFlood(t *testing.T) {
 			if after-before > 64<<20 {
 				t.Errorf("the seed's memory went from %d to %d MiB", before>>20, after>>20)
 			}
+			fewThreads(t, seed, threads)
 			lab.Check("lobby", alice, bob, carol)
 		})
 	}
+}
+
+// TestHalfOpen opens two thousand TCP connections to somebody who talks and to his
+// seed, and says nothing there, or a byte of the handshake every now and then.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	lab := New(t)
+	seed := lab.Public("seed").Seed()
+	alice := lab.Public("alice").Join("lobby", Via(seed))
+	bob := lab.Public("bob").Join("lobby", Via(seed))
+	hearEachOther(lab, "before", 30*time.Second, alice, bob)
+	for _, victim := range []*Node{seed, alice} {
+		before, threads := victim.Memory(), victim.Threads()
+		port := victim.Host().Port()
+		if victim == seed {
+			port = SeedPort
+		}
+		attackFrom(lab, "silent-"+victim.Name(), "silence", 4,
+			fmt.Sprintf("%s:%d", victim.Host().Address(), port), "2000")
+		unharmed(lab, "half-open "+victim.Name(), victim, before, alice, bob)
+		fewThreads(t, victim, threads)
+	}
+	carol := lab.Public("carol").Join("lobby", Via(seed))
+	hearEachOther(lab, "to a newcomer", attackTime, alice, carol)
+	e, _ := alice.Find(IsMessage("carol speaks to a newcomer"))
+	lab.Figure("half-open: newcomer is heard", e.At.Sub(carol.Started()), 5*time.Second)
+}
+
+// mostThreads is how many threads an attack may make a node need.
+const mostThreads = 16
+
+// fewThreads checks that a node did not need many more threads under attack.
+func fewThreads(t *testing.T, n *Node, before int) {
+	t.Helper()
+	now := n.Threads()
+	t.Logf("%s's threads: %d before, %d now", n.Name(), before, now)
+	if now > before+mostThreads {
+		t.Errorf("%s's threads went from %d to %d", n.Name(), before, now)
+	}
+}
+
+// TestNeverRead opens all streams that somebody who talks, and his seed, give, and
+// reads nothing of what comes.
+func TestNeverRead(t *testing.T) {
+	t.Parallel()
+	lab := New(t)
+	seed := lab.Public("seed").Seed()
+	alice := lab.Public("alice").Join("lobby", Via(seed))
+	bob := lab.Public("bob").Join("lobby", Via(seed))
+	hearEachOther(lab, "before", 30*time.Second, alice, bob)
+	for _, victim := range []*Node{seed, alice} {
+		before, threads := victim.Memory(), victim.Threads()
+		attackFrom(lab, "deaf-"+victim.Name(), "unread", 1, victim.Addr())
+		unharmed(lab, "streams never read by "+victim.Name(), victim, before, alice, bob)
+		fewThreads(t, victim, threads)
+	}
+	carol := lab.Public("carol").Join("lobby", Via(seed))
+	hearEachOther(lab, "to a newcomer", attackTime, alice, carol)
+	e, _ := alice.Find(IsMessage("carol speaks to a newcomer"))
+	lab.Figure("streams never read: newcomer is heard", e.At.Sub(carol.Started()), 5*time.Second)
 }

@@ -46,6 +46,17 @@ func TestNATBehindNAT(t *testing.T) {
 	talkAndPunch(lab, "nat behind nat", alice, bob, true)
 }
 
+// TestPunchOverALossyPath loses packets of the punch and of what is said before it.
+func TestPunchOverALossyPath(t *testing.T) {
+	t.Parallel()
+	lab := New(t)
+	lab.Path(Link{Delay: oneWay, Jitter: 20 * time.Millisecond, Loss: 0.05})
+	seed := lab.Public("seed").Seed()
+	alice := lab.Home("home-a", Friendly).Host("alice").Person(Via(seed))
+	bob := lab.Home("home-b", Shifting).Host("bob").Person(Via(seed))
+	talkAndPunch(lab, "lossy path", alice, bob, true)
+}
+
 // talkAndPunch starts a private talk between two and waits until it goes straight, or
 // sees that it goes on through the seed.
 func talkAndPunch(lab *Lab, name string, alice, bob *Node, direct bool) {
