@@ -1,0 +1,89 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/history"
+	"github.com/p2pchat/p2pchat/identity"
+	"github.com/p2pchat/p2pchat/node"
+)
+
+// A Node is what a Server needs of the running node; *node.Node is one.
+type Node interface {
+	Self() chat.PeerID
+	Addrs() []string
+	Name(p chat.PeerID) chat.Text
+	SetName(name chat.Text)
+	Join(ctx context.Context, room chat.RoomName) error
+	Dial(ctx context.Context, p chat.PeerID) error
+	Leave(ctx context.Context, conv chat.Conversation) error
+	Say(ctx context.Context, conv chat.Conversation, d chat.Draft) error
+	Settle(ctx context.Context, conv chat.Conversation) (left int, err error)
+	Members(ctx context.Context, conv chat.Conversation) ([]chat.Member, error)
+	MarkRead(conv chat.Conversation, id chat.MessageID)
+	Peers(ctx context.Context) ([]node.Peer, error)
+	Connections(ctx context.Context) ([]node.Connection, error)
+	Diagnose(ctx context.Context, o node.DiagnoseOptions, told func(node.Check)) (node.Diagnosis, error)
+	AddAddrs(info peer.AddrInfo)
+	PeerAt(ctx context.Context, addr ma.Multiaddr) (chat.PeerID, error)
+}
+
+// Holders is a Node that tells who holds a message of ours. If the Node is none,
+// only how many do is known.
+type Holders interface {
+	Holders(ctx context.Context, conv chat.Conversation, id chat.MessageID) ([]chat.PeerID, error)
+}
+
+// Events are the events of a Node from its start, such as a *node.Subscription.
+type Events interface {
+	Next(ctx context.Context) ([]chat.Event, error)
+}
+
+// A History is what a Server needs of the log; *history.DB and *history.Memory
+// are some.
+type History interface {
+	Messages(ctx context.Context, q history.Query) ([]history.Entry, error)
+	Find(ctx context.Context, conv chat.ConversationID, id chat.MessageID) (history.Entry, bool, error)
+	Topic(ctx context.Context, conv chat.ConversationID) (history.Entry, bool, error)
+	Search(ctx context.Context, s history.Search) ([]history.Entry, error)
+	Conversations(ctx context.Context) ([]history.Summary, error)
+	States(ctx context.Context, conv chat.ConversationID, ids ...chat.SegmentID) (map[chat.SegmentID]history.Standing, error)
+}
+
+// Config configures a Server. Node, Events and Folder are required.
+type Config struct {
+	Node Node
+	// Events must have been subscribed before anything was opened.
+	Events Events
+	// History is the log. If nil, requests for it fail, as those to a seed.
+	History History
+	// Folder is where the socket is made, and what holds contacts, requests and
+	// the own name. The caller holds its lock for as long as the Server runs.
+	Folder *identity.Folder
+	// Version is that of the program.
+	Version string
+	// Network tells how the node is reached. If nil, nobody learns it.
+	Network func(ctx context.Context) Network
+	// Facts looks at the data folder, for diagnoses. If nil, they do not.
+	Facts func(ctx context.Context) *node.FolderFacts
+	// Log receives debug records. If nil, they are dropped.
+	Log *slog.Logger
+	// Now is the clock of what is shown and remembered. If nil, time.Now.
+	Now func() time.Time
+}
+
+func (c Config) logger() *slog.Logger { return cmp.Or(c.Log, slog.New(slog.DiscardHandler)) }
+
+func (c Config) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}

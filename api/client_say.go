@@ -1,0 +1,232 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+// Say hands a message over. What becomes of it is told by events: a Message or a
+// Refused with the draft's key. While the Client has a Stream, a message that the
+// node took and did not store before it ended is said again to the next one; else
+// Say waits until it is stored.
+func (c *Client) Say(ctx context.Context, conv chat.Conversation, d chat.Draft) error {
+	if len(d.Key) > MaxDraftKey/2 {
+		return badRequest("the key has %d bytes, and at most %d are allowed", len(d.Key), MaxDraftKey/2)
+	}
+	s := c.newSaid(conv, d)
+	wait := waitHanded
+	if !c.listened() {
+		wait = waitAccepted
+	}
+	_, err := c.tell(ctx, s, wait)
+	if err != nil || wait == waitAccepted {
+		c.forget(s, chat.MessageID{})
+	}
+	return err
+}
+
+// Send says something and waits until it is stored, so that it is not lost even if
+// the node ends.
+func (c *Client) Send(ctx context.Context, conv chat.Conversation, body chat.Body) (Sent, error) {
+	s := c.newSaid(conv, chat.Draft{Body: body})
+	sent, err := c.tell(ctx, s, waitAccepted)
+	var id chat.MessageID
+	if sent.ID != nil {
+		id = *sent.ID
+	}
+	c.forget(s, id)
+	return sent, err
+}
+
+func (c *Client) newSaid(conv chat.Conversation, d chat.Draft) *said {
+	return &said{wire: wireKey(c.face, c.seq.Add(1), d.Key), key: d.Key, conv: conv, body: d.Body, at: time.Now()}
+}
+
+// listened reports whether a Stream will tell what becomes of what is said.
+func (c *Client) listened() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.streams) > 0 && len(c.waiting.byKey) < maxPending
+}
+
+// forget notes that nothing more will be known of a message, or that it is stored.
+func (c *Client) forget(s *said, id chat.MessageID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id != (chat.MessageID{}) {
+		c.waiting.accept(id)
+	}
+	c.waiting.settle(s.wire, id)
+}
+
+// known reports whether it is known what became of a message.
+func (c *Client) known(s *said) (id chat.MessageID, done bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.id, s.done
+}
+
+// tell hands a message to the node, and to the next if this one ends meanwhile.
+func (c *Client) tell(ctx context.Context, s *said, wait string) (Sent, error) {
+	c.saying.RLock()
+	c.mu.Lock()
+	c.waiting.add(s) // not before: who says again what is lost would take it for that
+	c.mu.Unlock()
+	sent, err := c.post(ctx, s, wait, "")
+	c.saying.RUnlock()
+	if errors.Is(err, errBroken) && ctx.Err() == nil {
+		c.saying.Lock()
+		defer c.saying.Unlock()
+		return c.repeat(ctx, s, wait)
+	}
+	return sent, err
+}
+
+// post hands a message over once, to any node or to only one.
+func (c *Client) post(ctx context.Context, s *said, wait, only string) (sent Sent, err error) {
+	b, err := draftOf(s.body)
+	if err != nil {
+		return sent, err
+	}
+	b.Key, b.Wait = s.wire, wait
+	before := c.runNow()
+	var run string
+	err = c.do(ctx, request{
+		method: http.MethodPost, path: pathOf(s.conv, "/messages"), body: b, key: s.wire, once: true, only: only, run: &run,
+	}, &sent)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err == nil:
+		s.run = run
+	case s.run == "": // if a node got it, it is this or a later one
+		s.run = before
+	}
+	return sent, err
+}
+
+func (c *Client) runNow() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.run
+}
+
+// repeat finds out what became of a message, and says it again if it is lost.
+// saying is held.
+func (c *Client) repeat(ctx context.Context, s *said, wait string) (Sent, error) {
+	for end := time.Now().Add(c.o.patience()); ; {
+		sent, err := c.repeatOnce(ctx, s, wait)
+		if !errors.Is(err, errBroken) || time.Now().After(end) || !sleep(ctx, retryEvery) {
+			return sent, err
+		}
+	}
+}
+
+func (c *Client) repeatOnce(ctx context.Context, s *said, wait string) (Sent, error) {
+	info, err := c.Node(ctx)
+	if err != nil {
+		return Sent{}, err
+	}
+	switch id, done := c.known(s); { // its event came, and not its answer
+	case done && id == (chat.MessageID{}):
+		return Sent{}, errNotAccepted
+	case done:
+		return Sent{Conversation: Ref{s.conv}, Accepted: true, ID: &id}, nil
+	}
+	if info.Run != s.run && s.run != "" {
+		m, found, err := c.recall(ctx, s)
+		if err != nil {
+			return Sent{}, err
+		}
+		if found {
+			c.accepted(s, m)
+			return Sent{Conversation: Ref{s.conv}, Accepted: true, ID: &m.ID, Time: m.Time.UTC().Format(timeFormat)}, nil
+		}
+	}
+	if c.moved(info.Run) {
+		if err := c.reopen(ctx, info.Run); err != nil {
+			return Sent{}, err
+		}
+	}
+	// With its key the same node takes it once, and no other may: that must be
+	// asked first.
+	return c.post(ctx, s, wait, info.Run)
+}
+
+// recall looks a message up that the node before may have stored.
+func (c *Client) recall(ctx context.Context, s *said) (chat.Message, bool, error) {
+	q := PageQuery{Since: s.at.Add(-recallSlack), Limit: MaxPage, Raw: true}
+	for {
+		msgs, more, err := c.Messages(ctx, s.conv, q)
+		if errors.Is(err, errNoHistory) || errors.Is(err, chat.ErrNotFound) {
+			return chat.Message{}, false, nil
+		}
+		if err != nil {
+			return chat.Message{}, false, err
+		}
+		c.mu.Lock()
+		m, found := c.waiting.match(s, msgs)
+		c.mu.Unlock()
+		if found || !more || len(msgs) == 0 {
+			return m, found, nil
+		}
+		q.Since, q.After = time.Time{}, msgs[len(msgs)-1].ID
+	}
+}
+
+// accepted tells the Streams of a message that the node before stored: no event of
+// this one will.
+func (c *Client) accepted(s *said, m chat.Message) {
+	m.Key = s.key
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.done { // told already
+		return
+	}
+	c.waiting.accept(m.ID)
+	c.waiting.settle(s.wire, m.ID)
+	for st := range c.streams {
+		st.push([]chat.Event{m})
+	}
+}
+
+// recover opens at the next node what was open, and says again what the last one
+// lost.
+func (c *Client) recover(ctx context.Context, run string) error {
+	c.saying.Lock()
+	defer c.saying.Unlock()
+	if err := c.reopen(ctx, run); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	lost := c.waiting.open()
+	c.mu.Unlock()
+	for _, s := range lost {
+		if s.run == run {
+			continue
+		}
+		if _, err := c.repeat(ctx, s, waitHanded); errors.Is(err, errBroken) || errors.Is(err, ErrNoNode) || ctx.Err() != nil {
+			return err
+		} else if err != nil { // the next node does not take it
+			c.refused(s, err)
+		}
+	}
+	return nil
+}
+
+// refused tells the Streams of a message that no node takes.
+func (c *Client) refused(s *said, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.done {
+		return
+	}
+	c.waiting.settle(s.wire, chat.MessageID{})
+	for st := range c.streams {
+		st.push([]chat.Event{chat.Refused{Conversation: s.conv, Key: s.key, Reason: err.Error()}})
+	}
+}

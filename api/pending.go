@@ -1,0 +1,109 @@
+package api
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+const (
+	// maxPending is how many messages may be on their way to the node; whoever
+	// says more waits for each.
+	maxPending = 10_000
+	// maxAccepted is how many own messages are remembered that were accepted.
+	maxAccepted = 4096
+	// recallSlack is how much earlier than it was said a message may be dated.
+	recallSlack = 2 * time.Second
+)
+
+// A said message was handed to a node, and is not known to be stored.
+type said struct {
+	wire string // its key, as the node knows it
+	key  string // as the face knows it
+	conv chat.Conversation
+	body chat.Body
+	at   time.Time
+	run  string // of the node it was handed to, as far as known
+	// done is set when it is known what became of it, and id if it is stored.
+	done bool
+	id   chat.MessageID
+}
+
+// A pending holds what was said and not accepted yet, in order. It is pure; the
+// Client's mu guards it.
+type pending struct {
+	byKey map[string]*said
+	order []*said // some are settled already
+	// accepted are messages of ours that are stored, so that none is taken for
+	// another of the same words.
+	accepted map[chat.MessageID]bool
+	queue    []chat.MessageID // of accepted
+}
+
+func newPending() pending {
+	return pending{byKey: make(map[string]*said), accepted: make(map[chat.MessageID]bool)}
+}
+
+func (p *pending) add(s *said) {
+	p.byKey[s.wire] = s
+	p.order = append(p.order, s)
+}
+
+// settle notes that it is known what became of a message; the ID is zero if it is
+// not stored.
+func (p *pending) settle(wire string, id chat.MessageID) {
+	if s := p.byKey[wire]; s != nil {
+		s.done, s.id = true, id
+		delete(p.byKey, wire)
+	}
+	for len(p.order) > 0 && p.byKey[p.order[0].wire] != p.order[0] {
+		p.order = p.order[1:]
+	}
+}
+
+// accept notes a message that is stored.
+func (p *pending) accept(id chat.MessageID) {
+	if p.accepted[id] {
+		return
+	}
+	p.accepted[id] = true
+	p.queue = append(p.queue, id)
+	if len(p.queue) > maxAccepted {
+		delete(p.accepted, p.queue[0])
+		p.queue = p.queue[1:]
+	}
+}
+
+// open are those of which it is not known, in order.
+func (p *pending) open() []*said {
+	return slices.DeleteFunc(slices.Clone(p.order), func(s *said) bool { return p.byKey[s.wire] != s })
+}
+
+// match finds the message that s became, among those of the history since then.
+func (p *pending) match(s *said, msgs []chat.Message) (chat.Message, bool) {
+	for _, m := range msgs {
+		same := m.Mine && m.Kind == s.body.Kind && m.Text == s.body.Text && m.Target == s.body.Target
+		if same && !p.accepted[m.ID] && !m.Time.Before(s.at.Add(-recallSlack)) {
+			return m, true
+		}
+	}
+	return chat.Message{}, false
+}
+
+// wireKey makes a key that no other face uses.
+func wireKey(face string, n uint64, key string) string {
+	return face + "." + strconv.FormatUint(n, 10) + "." + key
+}
+
+// faceKey finds the face's own key again; ours is not set if another face's.
+func faceKey(face, wire string) (key string, ours bool) {
+	rest, ours := strings.CutPrefix(wire, face+".")
+	if !ours {
+		return "", false
+	}
+	_, key, ours = strings.Cut(rest, ".")
+	return key, ours
+}
