@@ -1,0 +1,185 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/p2pchat/p2pchat/chat"
+)
+
+const (
+	// maxUnsaid is how many messages wait for the node to take them.
+	maxUnsaid = 1000
+	// maxLog is how many notices are remembered.
+	maxLog = 200
+	// statusEvery is how often the node is asked how well it is connected.
+	statusEvery = 5 * time.Second
+	// retryEvery is how soon a node that is gone is asked for again.
+	retryEvery = time.Second
+)
+
+// A model is all that is shown. bubbletea's goroutine owns it.
+type model struct {
+	node  Node
+	tasks *tasks
+	cfg   Config
+	// still is set in tests that bring events and time themselves.
+	still bool
+
+	meter   meter
+	theme   theme
+	width   int
+	height  int
+	blur    bool // the person looks elsewhere
+	version int  // grows when names or theme change: what is laid out is so again
+
+	self     Self
+	names    *names
+	people   map[chat.PeerID]chat.Text // nicks, as last heard
+	online   map[chat.PeerID]bool      // who is, as the presence room says
+	contacts []Contact
+	requests []Request
+	status   Status
+	invite   inviteMsg // the last one, for the hints
+	gone     bool      // the node does not answer
+
+	convs  []*conversation
+	byID   map[chat.Conversation]*conversation
+	cur    *conversation // nil before there is any
+	opened bool          // the first list of conversations has come
+
+	input  editor
+	mode   mode
+	comp   completion
+	dialog dialog
+	ask    *question
+	note   string // what was said last on the status line
+	noteIs noteKind
+	log    []string
+	// hide says which lists the person has folded away.
+	hideConvs, hideMembers bool
+	quitting               bool // Ctrl+C was pressed on an empty input
+
+	unsaid []unsaid
+	saying bool
+	// leaving is set when the person wants to quit and something is unsaid.
+	leaving bool
+	drafts  map[string]string // texts of drafts the node has not taken yet, by key
+	count   int               // of drafts
+	prefix  string            // of their keys, this Run's own
+}
+
+// A noteKind says how a note is shown.
+type noteKind int
+
+const (
+	noteInfo noteKind = iota
+	noteAlert
+)
+
+// An unsaid message waits for the one before it, for they go out in order.
+type unsaid struct {
+	conv  chat.Conversation
+	draft chat.Draft
+	text  string // as the person wrote it
+}
+
+func newModel(node Node, cfg Config, t *tasks) *model {
+	m := &model{
+		node: node, cfg: cfg, tasks: t,
+		theme: newTheme(true), width: 80, height: 24,
+		names: newNames(), people: make(map[chat.PeerID]chat.Text), online: make(map[chat.PeerID]bool),
+		byID: make(map[chat.Conversation]*conversation), drafts: make(map[string]string),
+		prefix: cfg.keys(),
+	}
+	return m
+}
+
+// Init asks for all there is to show.
+func (m *model) Init() tea.Cmd {
+	return tea.Batch(tea.RequestBackgroundColor, m.fetch(), m.listen(), m.after(statusEvery, tickMsg{}))
+}
+
+// after sends msg when d has passed.
+func (m *model) after(d time.Duration, msg tea.Msg) tea.Cmd {
+	if m.still {
+		return func() tea.Msg { return nil }
+	}
+	return m.tasks.after(d, msg)
+}
+
+// call makes a command of a call of the node.
+func (m *model) call(f func(ctx context.Context) tea.Msg) tea.Cmd {
+	return m.tasks.do(callTimeout, f)
+}
+
+// fetch asks for everything but the messages.
+func (m *model) fetch() tea.Cmd {
+	return tea.Batch(m.fetchSelf(), m.fetchConversations(), m.fetchPeople(), m.fetchStatus())
+}
+
+func (m *model) fetchSelf() tea.Cmd {
+	return m.call(func(ctx context.Context) tea.Msg {
+		self, err := m.node.Self(ctx)
+		return answer[Self]{self, err}
+	})
+}
+
+func (m *model) fetchConversations() tea.Cmd {
+	return m.call(func(ctx context.Context) tea.Msg {
+		list, err := m.node.Conversations(ctx)
+		return answer[[]Conversation]{list, err}
+	})
+}
+
+// fetchPeople asks for contacts and requests.
+func (m *model) fetchPeople() tea.Cmd {
+	return tea.Batch(m.call(func(ctx context.Context) tea.Msg {
+		list, err := m.node.Contacts(ctx)
+		return answer[[]Contact]{list, err}
+	}), m.call(func(ctx context.Context) tea.Msg {
+		list, err := m.node.Requests(ctx)
+		return answer[[]Request]{list, err}
+	}))
+}
+
+func (m *model) fetchStatus() tea.Cmd {
+	return m.call(func(ctx context.Context) tea.Msg {
+		st, err := m.node.Status(ctx)
+		return answer[Status]{st, err}
+	})
+}
+
+// listen waits for the next events.
+func (m *model) listen() tea.Cmd {
+	if m.still {
+		return nil
+	}
+	return m.tasks.do(0, func(ctx context.Context) tea.Msg {
+		events, err := m.node.Next(ctx)
+		return eventsMsg{events, err}
+	})
+}
+
+// look is how entries are laid out now.
+func (m *model) look() *look {
+	return &look{
+		meter: m.meter, width: m.columns().timeline, names: m.names, theme: &m.theme,
+		zone: m.cfg.zone(), version: m.version,
+	}
+}
+
+// say puts a note on the status line.
+func (m *model) say(s string) { m.note, m.noteIs = chat.SafeString(s), noteInfo; m.remember(m.note) }
+
+// alert puts a note there that something went wrong.
+func (m *model) alert(s string) { m.note, m.noteIs = chat.SafeString(s), noteAlert; m.remember(m.note) }
+
+// remember keeps a note for /log.
+func (m *model) remember(s string) {
+	if m.log = append(m.log, m.cfg.now().In(m.cfg.zone()).Format("15:04:05 ")+s); len(m.log) > maxLog {
+		m.log = m.log[1:]
+	}
+}
