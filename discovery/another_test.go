@@ -27,7 +27,9 @@ func TestSeedIsAnotherWay(t *testing.T) {
 			t.Fatal("nothing was cut")
 		}
 		w.net.HealAll()
-		w.net.Connect(alice.Host, seed.Host) // as package bootstrap does
+		w.within(10*time.Second, "the seed is back", func() bool { // as package bootstrap does; a dial of before has to end first
+			return alice.Host.Connect(t.Context(), infos(seed)[0]) == nil
+		})
 		took := w.within(2*time.Second, "she finds him", func() bool { return alice.sees(bob) })
 		t.Logf("found %v after the seed was back", took)
 	})

@@ -17,9 +17,10 @@ import (
 // circuits), and two buffers for each direction: at most 8 MiB of buffers
 // besides the streams' windows, which are within memoryOfProtocol.
 const (
-	// maxReservations is how many peers can be called through one seed: as many as
-	// it stays connected with.
-	maxReservations = connsHigh
+	// maxReservations is how many peers can be called through one seed. It is more
+	// than connsHigh, so that places run out by connections, of which a crowd with
+	// few addresses gets few (see connsOfIPWhenCrowded), and not by reservations.
+	maxReservations = 512
 	// maxReservationsOfIP is how many of them may share an address: ten friends
 	// behind one router, or a school.
 	maxReservationsOfIP = 64

@@ -11,7 +11,7 @@ func TestWhatASeedGives(t *testing.T) {
 	if r.Limit == nil || r.Limit.Duration != time.Hour || r.Limit.Data != 64<<20 {
 		t.Errorf("limit is %+v", r.Limit)
 	}
-	if r.MaxReservations != connsHigh || r.MaxCircuits != 16 || r.MaxReservationsPerIP != 64 ||
+	if r.MaxReservations != 512 || r.MaxCircuits != 16 || r.MaxReservationsPerIP != 64 ||
 		r.MaxReservationsPerASN != 256 || r.ReservationTTL != time.Hour || r.BufferSize != 4096 {
 		t.Errorf("resources are %+v", r)
 	}

@@ -52,18 +52,17 @@ func TestDelay(t *testing.T) {
 	lab := New(t)
 	a, b := lab.Public("a"), lab.Public("b")
 	out, in := connect(t, a, b, 80)
-	median := func() time.Duration {
+	quickest := func() time.Duration { // the others tell how busy this machine is
 		var all []time.Duration
 		for range 9 {
 			all = append(all, roundTrip(t, out, in))
 		}
-		slices.Sort(all)
-		return all[len(all)/2]
+		return slices.Min(all)
 	}
-	base := median()
+	base := quickest()
 	lab.Path(Link{Delay: 40 * time.Millisecond})
 	lab.Cable(a, Link{Delay: 10 * time.Millisecond})
-	slow := median()
+	slow := quickest()
 	t.Logf("round trip %s, and %s where 100ms are asked for", base, slow)
 	if base > 10*time.Millisecond {
 		t.Errorf("a perfect path takes %s", base)
@@ -386,6 +385,13 @@ func TestLoss(t *testing.T) {
 			}
 			got++
 		}
+	}
+	for { // a busy machine is late
+		lab.must(in.SetReadDeadline(time.Now().Add(500 * time.Millisecond)))
+		if _, _, err := in.ReadFrom(buf); err != nil {
+			break
+		}
+		got++
 	}
 	share := 1 - float64(got)/packets
 	t.Logf("of %d packets %.1f %% were lost where 5 %% are asked for", packets, share*100)
