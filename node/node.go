@@ -109,9 +109,6 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err = n.watchWays(); err != nil {
 		return nil, err
 	}
-	if err = n.watchPaths(); err != nil {
-		return nil, err
-	}
 	if n.log == nil {
 		n.log = history.NewMemory(history.Config{Self: n.self})
 	}

@@ -5,9 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 
 	"github.com/p2pchat/p2pchat/chat"
 )
@@ -85,34 +83,6 @@ func (n *Node) path(p chat.PeerID) (chat.Path, chat.PeerID) {
 	default:
 		return chat.PathNone, chat.PeerID{}
 	}
-}
-
-// watchPaths has the conversations told, until the node ends, when somebody is
-// connected in another way.
-func (n *Node) watchPaths() error {
-	sub, err := n.host.EventBus().Subscribe(new(event.EvtPeerConnectednessChanged), eventbus.Name("node/paths"))
-	if err != nil {
-		return err
-	}
-	n.wg.Go(func() {
-		defer func() { _ = sub.Close() }()
-		for {
-			select {
-			case <-n.ctx.Done():
-				return
-			case ev, ok := <-sub.Out():
-				if !ok {
-					return
-				}
-				if c, ok := ev.(event.EvtPeerConnectednessChanged); ok {
-					if p, err := chat.PeerIDFromLibp2p(c.Peer); err == nil {
-						n.pathChanged(p)
-					}
-				}
-			}
-		}
-	})
-	return nil
 }
 
 // pathChanged has every conversation look how p is connected. The list of who is

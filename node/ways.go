@@ -6,7 +6,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -16,7 +15,8 @@ import (
 // does not use these, so a room learns of such a neighbour here. Private talks and
 // catch-up use them at once.
 
-// watchWays keeps n.relayedTo until the node ends, and tells the rooms.
+// watchWays hears, until the node ends, of everybody who is connected in another
+// way: it keeps n.relayedTo, and has rooms and private talks look.
 func (n *Node) watchWays() error {
 	sub, err := n.host.EventBus().Subscribe(new(event.EvtPeerConnectednessChanged), eventbus.Name("node"))
 	if err != nil {
@@ -32,8 +32,10 @@ func (n *Node) watchWays() error {
 				if !ok {
 					return
 				}
-				if c, ok := ev.(event.EvtPeerConnectednessChanged); ok {
-					n.wayChanged(c.Peer, c.Connectedness == network.Limited)
+				c := ev.(event.EvtPeerConnectednessChanged)
+				if p, err := chat.PeerIDFromLibp2p(c.Peer); err == nil {
+					n.wayChanged(p, c.Connectedness == network.Limited)
+					n.pathChanged(p)
 				}
 			}
 		}
@@ -42,24 +44,20 @@ func (n *Node) watchWays() error {
 }
 
 // wayChanged notes whether p is connected through a relay alone.
-func (n *Node) wayChanged(p peer.ID, relayed bool) {
-	id, err := chat.PeerIDFromLibp2p(p)
-	if err != nil {
-		return
-	}
+func (n *Node) wayChanged(p chat.PeerID, relayed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.relayedTo[id] == relayed {
+	if n.relayedTo[p] == relayed {
 		return
 	}
 	if relayed {
-		n.relayedTo[id] = true
+		n.relayedTo[p] = true
 	} else {
-		delete(n.relayedTo, id)
+		delete(n.relayedTo, p)
 	}
 	for _, c := range n.convs {
 		if l, ok := c.link.(*roomLink); ok {
-			c.try(func() { l.wayChanged(id) })
+			c.try(func() { l.wayChanged(p) })
 		}
 	}
 }

@@ -242,7 +242,7 @@ func TestForwardOwnRoom(t *testing.T) {
 			net.Connect(n.Host, seed.Host)
 		}
 		wait(3 * time.Second)
-		seed.join(Relay())
+		seed.join(Invisible())
 		wait(2 * time.Second)
 		alice.say("one")
 		wait(20 * time.Millisecond)

@@ -56,10 +56,6 @@ type JoinOption func(*Room)
 // say something.
 func Invisible() JoinOption { return func(r *Room) { r.silent = true } }
 
-// Relay makes a room in which we forward for others without being a member, as
-// seeds do: no beacons, and the Handler may be empty.
-func Relay() JoinOption { return Invisible() }
-
 // A Room is a conversation that this node is in. All methods may be called from
 // any goroutine, also from the Handler's functions, except Close from those.
 type Room struct {

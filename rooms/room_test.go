@@ -497,7 +497,7 @@ func TestInvisible(t *testing.T) {
 		alice.join()
 		bob.join()
 		ghost.join(Invisible())
-		seed.room, _ = seed.svc.Join(lobby(), Handler{}, Relay())
+		seed.room, _ = seed.svc.Join(lobby(), Handler{}, Invisible())
 		// Alice and bob are connected only through the seed.
 		for _, n := range []*node{alice, ghost, bob} {
 			net.Connect(n.Host, seed.Host)
