@@ -36,6 +36,9 @@ var layout = []row{
 	{folder: "chat", tier: 0, traits: pure},
 	{folder: "wire", tier: 0, traits: pure, also: []string{"chat"}},
 
+	{folder: "invite", tier: 1},
+	{folder: "names", tier: 1},
+	{folder: "settings", tier: 1},
 	{folder: "identity", tier: 1},
 	{folder: "history", tier: 1},
 	{folder: "host", tier: 1},
@@ -51,10 +54,15 @@ var layout = []row{
 
 	{folder: "node", tier: 3},
 	{folder: "api", tier: 4},
+	{folder: "api/apitest", traits: free},
 
 	{folder: "ui/line", tier: 5, traits: face},
 	{folder: "ui/tui", tier: 5, traits: face},
 	{folder: "ui/web", tier: 5, traits: face},
+	{folder: "ui/web/assets", tier: 4},
+	{folder: "ui/web/browsertest", traits: free},
+	{folder: "ui/web/board", tier: 5, traits: face},
+	{folder: "ui/web/gui", tier: 5, traits: face},
 
 	{folder: "cmd/p2pchat", tier: 6, traits: program},
 
