@@ -41,6 +41,22 @@ type Holders interface {
 	Holders(ctx context.Context, conv chat.Conversation, id chat.MessageID) ([]chat.PeerID, error)
 }
 
+// A Networker is a Node that tells how it is connected. If the Node is none, nobody
+// learns it.
+type Networker interface {
+	Network(ctx context.Context) (node.Network, error)
+}
+
+// A Seeder is a Node that stays attached to seeds which it learns later.
+type Seeder interface {
+	AddSeeds(seeds []peer.AddrInfo)
+}
+
+// A Connector is a Node that can be told to connect to a peer.
+type Connector interface {
+	Connect(ctx context.Context, p chat.PeerID) error
+}
+
 // Events are the events of a Node from its start, such as a *node.Subscription.
 type Events interface {
 	Next(ctx context.Context) ([]chat.Event, error)
@@ -54,6 +70,7 @@ type History interface {
 	Topic(ctx context.Context, conv chat.ConversationID) (history.Entry, bool, error)
 	Search(ctx context.Context, s history.Search) ([]history.Entry, error)
 	Conversations(ctx context.Context) ([]history.Summary, error)
+	Unsettled(ctx context.Context, conv chat.ConversationID) ([]history.Own, error)
 	States(ctx context.Context, conv chat.ConversationID, ids ...chat.SegmentID) (map[chat.SegmentID]history.Standing, error)
 }
 
@@ -69,8 +86,8 @@ type Config struct {
 	Folder *identity.Folder
 	// Version is that of the program.
 	Version string
-	// Network tells how the node is reached. If nil, nobody learns it.
-	Network func(ctx context.Context) Network
+	// Seed says that the node is a seed.
+	Seed bool
 	// Facts looks at the data folder, for diagnoses. If nil, they do not.
 	Facts func(ctx context.Context) *node.FolderFacts
 	// Log receives debug records. If nil, they are dropped.

@@ -19,6 +19,8 @@ type (
 		Peer  string   `json:"peer,omitempty"`
 		Addrs []string `json:"addrs,omitempty"`
 		At    string   `json:"at,omitempty"`
+		// Invite says all of this.
+		Invite string `json:"invite,omitempty"`
 		// NewKey accepts that another peer than before answers there.
 		NewKey bool `json:"new_key,omitempty"`
 	}

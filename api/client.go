@@ -41,7 +41,13 @@ type Options struct {
 	// Patience is how long a request waits for the next node when there is none. If
 	// zero, 5 seconds.
 	Patience time.Duration
+	// Silence is how long the node may say nothing, to a request or on a Stream,
+	// before it is asked whether it is there. If it does not answer that either, the
+	// request fails with ErrSilent. If zero, 8 seconds.
+	Silence time.Duration
 }
+
+func (o Options) silence() time.Duration { return cmp.Or(o.Silence, defaultSilence) }
 
 func (o Options) patience() time.Duration { return cmp.Or(o.Patience, 5*time.Second) }
 
@@ -55,6 +61,7 @@ type Client struct {
 	http *http.Client
 	info NodeInfo // as it was at Dial
 	seq  atomic.Uint64
+	pid  atomic.Int64 // the node's process, as far as known
 
 	mu      sync.Mutex
 	run     string // of the node at which opened is open
@@ -71,25 +78,29 @@ type Client struct {
 
 // Dial finds the node of a data folder. It fails with ErrNoNode if none runs, with
 // ErrExposed if another user could have written to its socket, and with a
-// VersionError if it has another version.
+// VersionError if it has another version, and with ErrSilent if its process is
+// stopped.
 func Dial(ctx context.Context, dir string, o Options) (*Client, error) {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	c := &Client{
 		dir: dir, o: o, face: hex.EncodeToString(b[:]), opened: make(map[chat.Conversation]openBody),
 		streams: make(map[*Stream]struct{}), waiting: newPending(),
-		http: &http.Client{Transport: &http.Transport{
-			DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, dir) },
-			MaxIdleConns:    8,
-			IdleConnTimeout: clientIdle, MaxIdleConnsPerHost: 8, DisableCompression: true,
-		}},
 	}
+	c.http = &http.Client{Transport: transport(func(ctx context.Context) (net.Conn, error) {
+		conn, pid, err := dial(ctx, dir)
+		if pid != 0 {
+			c.pid.Store(int64(pid))
+		}
+		return conn, err
+	})}
 	var err error
 	if c.info, err = c.shake(ctx); err != nil {
 		c.http.CloseIdleConnections()
 		return nil, err
 	}
 	c.run = c.info.Run
+	c.pid.Store(int64(c.info.PID))
 	return c, nil
 }
 
@@ -195,8 +206,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// send sends a request once. Its error is ErrNoNode if it was not sent.
+// send sends a request once. Its error is ErrNoNode if it was not sent, and
+// ErrSilent if the node does not answer.
 func (c *Client) send(ctx context.Context, r request) (run string, body []byte, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer c.watch(ctx, cancel)()
 	resp, err := c.exchange(ctx, r)
 	if err != nil {
 		return "", nil, err
@@ -206,7 +221,7 @@ func (c *Client) send(ctx context.Context, r request) (run string, body []byte, 
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return run, nil, ctx.Err()
+		return run, nil, ended(ctx)
 	case err != nil:
 		return run, nil, fmt.Errorf("%w: %w", errBroken, err)
 	case len(b) > maxResponse:
@@ -245,7 +260,7 @@ func (c *Client) exchange(ctx context.Context, r request) (*http.Response, error
 	case err == nil:
 		return resp, nil
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, ended(ctx)
 	case errors.Is(err, ErrNoNode), errors.Is(err, ErrExposed), errors.Is(err, ErrSocket):
 		return nil, plain(err)
 	default:
@@ -282,13 +297,17 @@ func otherVersion(resp *http.Response, b []byte) error {
 // readError makes an error of an answer.
 func readError(status int, b []byte) error {
 	var o struct {
-		Error struct{ Code, Text, Hint string }
+		Error struct {
+			Code, Text, Hint string
+			Peer             chat.PeerID
+		}
 	}
 	if err := json.Unmarshal(b, &o); err != nil || o.Error.Code == "" {
 		return &Error{Code: "internal", Text: "the node answered " + http.StatusText(status), Status: status}
 	}
 	return &Error{
-		Code: o.Error.Code, Text: chat.SafeString(o.Error.Text), Hint: chat.SafeString(o.Error.Hint), Status: status,
+		Code: o.Error.Code, Text: chat.SafeString(o.Error.Text), Hint: chat.SafeString(o.Error.Hint), Peer: o.Error.Peer,
+		Status: status,
 	}
 }
 

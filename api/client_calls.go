@@ -1,13 +1,10 @@
 package api
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -24,8 +21,6 @@ const (
 	markPatience = 2 * time.Second
 	// countPatience bounds how long Settle asks what is left when it is given up.
 	countPatience = time.Second
-	// maxFinding is the longest line of a diagnosis, in bytes.
-	maxFinding = 1 << 20
 )
 
 // get asks for an object.
@@ -139,8 +134,10 @@ func (c *Client) open(ctx context.Context, b openBody) (o Opened, err error) {
 	if err != nil {
 		return o, err
 	}
-	if b.At != "" { // a later node is told the peer
-		b = openBody{Peer: o.Conversation.Peer.String()}
+	if b.At != "" || b.Invite != "" { // a later node is told what it was
+		if b = (openBody{Room: string(o.Conversation.Room)}); o.Conversation.IsDirect() {
+			b = openBody{Peer: o.Conversation.Peer.String()}
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -247,6 +244,10 @@ type PageQuery struct {
 	Since time.Time
 	// Limit is how many messages the page has at most: MaxPage, or, if zero, 50.
 	Limit int
+	// Seen leaves out what no face was shown yet: the past, as long as the
+	// conversation is not open, for whoever is about to open it. It goes with
+	// Before, or without any.
+	Seen bool
 	// Raw gives edits, deletions and reactions as messages of their own, as the
 	// live stream does.
 	Raw bool
@@ -261,7 +262,7 @@ func (c *Client) Messages(ctx context.Context, conv chat.Conversation, q PageQue
 		}
 		return m.String()
 	}
-	after, limit, raw := id(q.After), "", ""
+	after, limit, raw, seen := id(q.After), "", "", ""
 	if !q.Since.IsZero() {
 		after = q.Since.UTC().Format(timeFormat)
 	}
@@ -271,7 +272,11 @@ func (c *Client) Messages(ctx context.Context, conv chat.Conversation, q PageQue
 	if q.Raw {
 		raw = "1"
 	}
-	path := withQuery(pathOf(conv, "/messages"), "before", id(q.Before), "after", after, "around", id(q.Around), "limit", limit, "raw", raw)
+	if q.Seen {
+		seen = "1"
+	}
+	path := withQuery(pathOf(conv, "/messages"),
+		"before", id(q.Before), "after", after, "around", id(q.Around), "limit", limit, "raw", raw, "seen", seen)
 	o, err := get[page](ctx, c, path)
 	if err != nil {
 		return nil, false, err
@@ -345,118 +350,4 @@ func (c *Client) Search(ctx context.Context, q SearchQuery) (msgs []chat.Message
 	}
 	msgs, err = messagesOf(o.Messages)
 	return msgs, o.Next, err
-}
-
-// Requests lists who unknown wrote first, the newest first.
-func (c *Client) Requests(ctx context.Context) ([]Request, error) {
-	o, err := get[struct{ Requests []Request }](ctx, c, "/v1/requests")
-	return o.Requests, err
-}
-
-// Accept lets a peer write in private.
-func (c *Client) Accept(ctx context.Context, p chat.PeerID) error {
-	return c.answerRequest(ctx, p, answerAccept)
-}
-
-// Ignore has what a peer writes unasked not shown.
-func (c *Client) Ignore(ctx context.Context, p chat.PeerID) error {
-	return c.answerRequest(ctx, p, answerIgnore)
-}
-
-func (c *Client) answerRequest(ctx context.Context, p chat.PeerID, answer string) error {
-	return c.do(ctx, request{method: http.MethodPost, path: "/v1/requests/" + p.String(), body: answerBody{answer}, bare: true}, nil)
-}
-
-// Contacts lists what the user said about peers.
-func (c *Client) Contacts(ctx context.Context) ([]Contact, error) {
-	o, err := get[struct{ Contacts []Contact }](ctx, c, "/v1/contacts")
-	return o.Contacts, err
-}
-
-// AddContact gives a peer a name.
-func (c *Client) AddContact(ctx context.Context, name string, p chat.PeerID) error {
-	return c.putContact(ctx, p, contactBody{Name: &name})
-}
-
-// Block sets or lifts the block of a peer.
-func (c *Client) Block(ctx context.Context, p chat.PeerID, blocked bool) error {
-	return c.putContact(ctx, p, contactBody{Blocked: &blocked})
-}
-
-// Verify remembers whether the user compared fingerprints with a peer.
-func (c *Client) Verify(ctx context.Context, p chat.PeerID, verified bool) error {
-	return c.putContact(ctx, p, contactBody{Verified: &verified})
-}
-
-func (c *Client) putContact(ctx context.Context, p chat.PeerID, b contactBody) error {
-	return c.do(ctx, request{method: http.MethodPut, path: "/v1/contacts/" + p.String(), body: b, bare: true}, nil)
-}
-
-// RemoveContact forgets what the user said about a peer; a block stays.
-func (c *Client) RemoveContact(ctx context.Context, p chat.PeerID) error {
-	return c.do(ctx, request{method: http.MethodDelete, path: "/v1/contacts/" + p.String(), bare: true}, nil)
-}
-
-// A DiagnoseQuery says what to look at. The zero value looks at the node itself.
-type DiagnoseQuery struct {
-	// Peer is whom to reach, and Addrs where it may be; or At is a host:port.
-	Peer  chat.PeerID
-	Addrs []string
-	At    string
-	// Wait bounds the waiting. If zero, 10 seconds.
-	Wait time.Duration
-}
-
-// Diagnose looks at everything a chat needs, and calls told for each finding as
-// soon as it is known.
-func (c *Client) Diagnose(ctx context.Context, q DiagnoseQuery, told func(Check)) (Summary, error) {
-	b := diagnoseBody{Addrs: q.Addrs, At: q.At, Wait: q.Wait.Milliseconds()}
-	if !q.Peer.IsZero() {
-		b.Peer = q.Peer.String()
-	}
-	resp, err := c.exchange(ctx, request{method: http.MethodPost, path: "/v1/diagnose", body: b})
-	if err != nil {
-		return Summary{}, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		b, _ := io.ReadAll(io.LimitReader(resp.Body, MaxBody))
-		return Summary{}, readError(resp.StatusCode, b)
-	}
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, maxFinding)
-	for lines.Scan() {
-		sum, over, err := finding(lines.Bytes(), told)
-		if over || err != nil {
-			return sum, err
-		}
-	}
-	return Summary{}, fmt.Errorf("%w: the diagnosis ended early: %w", errBroken, errors.Join(lines.Err(), ctx.Err()))
-}
-
-// finding reads a line of a diagnosis; over is set at the last.
-func finding(line []byte, told func(Check)) (sum Summary, over bool, err error) {
-	var head struct {
-		Type  string
-		Error json.RawMessage
-	}
-	if err := json.Unmarshal(line, &head); err != nil {
-		return sum, false, malformed("diagnosis", err)
-	}
-	switch {
-	case head.Error != nil:
-		return sum, true, readError(http.StatusInternalServerError, line)
-	case head.Type == "summary":
-		err := json.Unmarshal(line, &sum)
-		return sum, true, err
-	case head.Type == "check":
-		var o Check
-		if err := json.Unmarshal(line, &o); err != nil {
-			return sum, false, malformed("diagnosis", err)
-		}
-		if told != nil {
-			told(o)
-		}
-	}
-	return sum, false, nil
 }

@@ -12,18 +12,29 @@ import (
 // Say hands a message over. What becomes of it is told by events: a Message or a
 // Refused with the draft's key. While the Client has a Stream, a message that the
 // node took and did not store before it ended is said again to the next one; else
-// Say waits until it is stored.
+// Say waits until it is stored. After ErrSilent the node may yet take it: said
+// again with the same key it is said once.
 func (c *Client) Say(ctx context.Context, conv chat.Conversation, d chat.Draft) error {
 	if len(d.Key) > MaxDraftKey/2 {
 		return badRequest("the key has %d bytes, and at most %d are allowed", len(d.Key), MaxDraftKey/2)
 	}
-	s := c.newSaid(conv, d)
+	c.mu.Lock()
+	s := c.waiting.again(conv, d.Key, d.Body)
+	c.mu.Unlock()
+	if s == nil {
+		s = c.newSaid(conv, d)
+	}
 	wait := waitHanded
 	if !c.listened() {
 		wait = waitAccepted
 	}
 	_, err := c.tell(ctx, s, wait)
-	if err != nil || wait == waitAccepted {
+	switch {
+	case errors.Is(err, ErrSilent) && wait == waitHanded:
+		c.mu.Lock()
+		c.waiting.doubt(s)
+		c.mu.Unlock()
+	case err != nil || wait == waitAccepted:
 		c.forget(s, chat.MessageID{})
 	}
 	return err
@@ -209,7 +220,7 @@ func (c *Client) recover(ctx context.Context, run string) error {
 		if s.run == run {
 			continue
 		}
-		if _, err := c.repeat(ctx, s, waitHanded); errors.Is(err, errBroken) || errors.Is(err, ErrNoNode) || ctx.Err() != nil {
+		if _, err := c.repeat(ctx, s, waitHanded); errors.Is(err, errBroken) || errors.Is(err, ErrNoNode) || errors.Is(err, ErrSilent) || ctx.Err() != nil {
 			return err
 		} else if err != nil { // the next node does not take it
 			c.refused(s, err)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +25,10 @@ const (
 
 // What a Stream says of its node, besides the node's events.
 const (
-	// NoticeNodeLost says that the node has ended; the Stream looks for another.
+	// NoticeNodeLost says that the node has ended, or its process does not answer;
+	// the Stream looks for another, or waits until it goes on.
 	NoticeNodeLost chat.NoticeCode = "node-lost"
-	// NoticeNodeBack says that there is a node again.
+	// NoticeNodeBack says that there is a node again, or that it goes on.
 	NoticeNodeBack chat.NoticeCode = "node-back"
 )
 
@@ -42,10 +42,13 @@ type Stream struct {
 	done   chan struct{}
 	// resuming are those who make things as they were.
 	resuming sync.WaitGroup
-	last     string // the last event's ID; the goroutine owns it
-	run      string // of the node it is of
+	last     string                  // the last event's ID; the goroutine owns it
+	run      string                  // of the node it is of
+	drop     context.CancelCauseFunc // ends the connection
 
 	mu    sync.Mutex
+	heard time.Time // when the node last said something
+	mute  bool      // it was told that the node does not answer
 	queue []chat.Event
 	err   error         // why nothing comes any more
 	wake  chan struct{} // holds one token while there is something to read
@@ -133,7 +136,8 @@ func (s *Stream) loop(resp *http.Response) {
 	var err error
 	for {
 		s.run = resp.Header.Get(headerRun)
-		clean := s.read(resp.Body)
+		clean := s.listen(resp.Body)
+		s.drop(nil)
 		resp.Body.Close()
 		if s.ctx.Err() != nil {
 			err = ErrClosed
@@ -158,13 +162,19 @@ func (s *Stream) connect() (*http.Response, error) {
 	if s.last != "" {
 		path = withQuery(path, "after", s.last)
 	}
-	resp, err := s.c.exchange(s.ctx, request{method: http.MethodGet, path: path})
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	stop := s.c.watch(ctx, cancel)
+	resp, err := s.c.exchange(ctx, request{method: http.MethodGet, path: path})
+	stop()
 	if err != nil {
+		cancel(nil)
 		return nil, err
 	}
 	if resp.StatusCode == http.StatusOK && otherVersion(resp, nil) == nil {
+		s.drop = cancel
 		return resp, nil
 	}
+	defer cancel(nil)
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, MaxBody))
 	if err := otherVersion(resp, b); err != nil {
@@ -176,10 +186,12 @@ func (s *Stream) connect() (*http.Response, error) {
 // again finds the next node, or the same one again.
 func (s *Stream) again(clean bool) (*http.Response, error) {
 	lost := s.run
-	told := false
+	told := s.unmute()
 	if resp, err := s.connect(); err == nil && resp.Header.Get(headerRun) == lost {
-		return resp, nil // only the stream was cut
+		s.resume(resp, lost, told) // only the stream was cut
+		return resp, nil
 	} else if err == nil {
+		s.drop(nil)
 		resp.Body.Close()
 	}
 	for pause := retryEvery; ; pause = min(2*pause, againMax) {
@@ -196,7 +208,7 @@ func (s *Stream) again(clean bool) (*http.Response, error) {
 		}
 		if !told {
 			told = true
-			s.push([]chat.Event{chat.Notice{Code: NoticeNodeLost, Text: "the node has ended; waiting for another"}})
+			s.push([]chat.Event{lostNotice(err)})
 		}
 		if !sleep(s.ctx, pause) {
 			return nil, ErrClosed
@@ -208,7 +220,7 @@ func (s *Stream) again(clean bool) (*http.Response, error) {
 // should that node end too, the Stream must notice.
 func (s *Stream) resume(resp *http.Response, lost string, told bool) {
 	if told {
-		s.push([]chat.Event{chat.Notice{Code: NoticeNodeBack, Text: "there is a node again"}})
+		s.push([]chat.Event{backNotice("there is a node again")})
 	}
 	run := resp.Header.Get(headerRun)
 	if run == lost {
@@ -229,6 +241,7 @@ func (s *Stream) read(r io.Reader) (clean bool) {
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	var ev sseEvent
 	for lines.Scan() {
+		s.hear()
 		if !ev.field(lines.Bytes()) {
 			continue
 		}
@@ -254,7 +267,7 @@ func (s *Stream) take(e sseEvent) {
 	if e.id != "" {
 		s.last = e.id
 	}
-	ev, err := DecodeEvent(bytes.TrimSpace(e.data))
+	ev, err := decodeNamed(e.name, e.data)
 	if err != nil {
 		ev = chat.Notice{Code: noticeUnknown, Text: "an event that cannot be read", Detail: chat.SafeString(fmt.Sprint(err))}
 	}

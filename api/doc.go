@@ -14,9 +14,11 @@
 // is bounded, and no slow reader holds up the node or another face.
 //
 // A Server owns one goroutine that gathers the node's events, one that measures
-// traffic, one that accepts connections and those of net/http; Close stops them
-// all and waits. A Stream owns one goroutine. Package api runs no node, finds no
-// peers and shows nothing.
+// traffic, one that accepts connections, one for each face that has just gone and
+// those of net/http; Close stops them all and waits. A Stream owns two goroutines,
+// one that reads and one that notices silence, and a request under way owns one. No
+// process that is stopped holds up a face: see ErrSilent. Package api runs no node,
+// finds no peers and shows nothing.
 package api
 
 import "github.com/p2pchat/p2pchat/chat"

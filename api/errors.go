@@ -9,7 +9,9 @@ import (
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/history"
+	"github.com/p2pchat/p2pchat/host"
 	"github.com/p2pchat/p2pchat/identity"
+	"github.com/p2pchat/p2pchat/invite"
 )
 
 // The errors of finding a node.
@@ -38,6 +40,8 @@ var (
 	errNotAccepted = errors.New("not accepted")
 	errOtherRun    = errors.New("this is another node than the request is for")
 	errOwnPeer     = errors.New("this is your own peer ID")
+	errIsSeed      = errors.New("this node is a seed, which talks in no conversation")
+	errNoSuchHost  = errors.New("no computer has this name")
 )
 
 // An Error is the answer to a request that was not done.
@@ -46,6 +50,8 @@ type Error struct {
 	Code string
 	// Text says what went wrong, and Hint, which may be empty, what to do.
 	Text, Hint string
+	// Peer is who answers, of "peer-changed".
+	Peer chat.PeerID
 	// Status is that of HTTP.
 	Status int
 }
@@ -100,6 +106,9 @@ func faults() []fault {
 		{identity.ErrBadHostPort, "bad-request", http.StatusBadRequest, "for example chat.example.org:4747"},
 		{identity.ErrDamaged, "damaged", http.StatusInternalServerError, ""},
 		{identity.ErrNewer, "newer", http.StatusInternalServerError, "use the newer version of p2pchat"},
+		{invite.ErrNotInvite, "not-an-invite", http.StatusBadRequest, ""},
+		{invite.ErrDamaged, "damaged-invite", http.StatusBadRequest, ""},
+		{invite.ErrNewer, "newer-invite", http.StatusBadRequest, ""},
 		{chat.ErrBadPeerID, "bad-peer", http.StatusBadRequest, "a peer ID looks like 12D3KooW..."},
 		{chat.ErrBadRoomName, "bad-room", http.StatusBadRequest, "a room name is 1 to 64 bytes without spaces, such as lobby"},
 		{chat.ErrBadNick, "bad-name", http.StatusBadRequest, "a name has 1 to 32 bytes of visible characters"},
@@ -108,6 +117,11 @@ func faults() []fault {
 		{chat.ErrTooLarge, "too-large", http.StatusRequestEntityTooLarge, ""},
 		{chat.ErrNotFound, "not-found", http.StatusNotFound, ""},
 		{chat.ErrRefused, "refused", http.StatusForbidden, ""},
+		{errIsSeed, "seed", http.StatusConflict, "use another data folder to talk"},
+		{errNoSuchHost, "no-such-host", http.StatusBadGateway, "check the name, and your connection"},
+		{host.ErrNobodyListens, "nobody-listens", http.StatusBadGateway, ""},
+		{host.ErrNotAPeer, "not-a-peer", http.StatusBadGateway, ""},
+		{host.ErrNoAnswer, "no-answer", http.StatusBadGateway, ""},
 		{chat.ErrUnreachable, "unreachable", http.StatusBadGateway, ""},
 		{chat.ErrClosed, "closed", http.StatusServiceUnavailable, "the node is about to end"},
 		{chat.ErrMalformed, "malformed", http.StatusBadRequest, ""},
@@ -135,14 +149,15 @@ func judge(err error) *Error {
 // errorObject is the one shape of errors.
 type errorObject struct {
 	Error struct {
-		Code safe `json:"code"`
-		Text safe `json:"text"`
-		Hint safe `json:"hint,omitempty"`
+		Code safe        `json:"code"`
+		Text safe        `json:"text"`
+		Hint safe        `json:"hint,omitempty"`
+		Peer chat.PeerID `json:"peer,omitzero"`
 	} `json:"error"`
 }
 
 func (e *Error) object() (o errorObject) {
-	o.Error.Code, o.Error.Text, o.Error.Hint = safe(e.Code), safe(e.Text), safe(e.Hint)
+	o.Error.Code, o.Error.Text, o.Error.Hint, o.Error.Peer = safe(e.Code), safe(e.Text), safe(e.Hint), e.Peer
 	return o
 }
 

@@ -178,6 +178,21 @@ func DecodeEvent(b []byte) (chat.Event, error) {
 	return ev, nil
 }
 
+// decodeNamed is DecodeEvent for one of a stream, whose name says what it is.
+func decodeNamed(name string, b []byte) (chat.Event, error) {
+	switch name {
+	case eventMissed:
+		name = "notice"
+	case "":
+		return DecodeEvent(b)
+	}
+	ev, err := decodeAs(name, b)
+	if err != nil {
+		return nil, malformed("event of type "+chat.SafeString(name), err)
+	}
+	return ev, nil
+}
+
 func malformed(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", chat.ErrMalformed, what, err)
 }

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/p2pchat/p2pchat/api/apitest"
 	"github.com/p2pchat/p2pchat/chat"
 )
 
@@ -41,7 +42,7 @@ func drawText(t *rapid.T, name string) chat.Text {
 }
 
 func drawConversation(t *rapid.T) chat.Conversation {
-	return rapid.SampledFrom([]chat.Conversation{chat.Presence(), chat.InRoom("lobby"), chat.InRoom(".."), chat.InRoom("a/b?ü"), chat.With(peerN(1))}).Draw(t, "conversation")
+	return rapid.SampledFrom([]chat.Conversation{chat.Presence(), chat.InRoom("lobby"), chat.InRoom(".."), chat.InRoom("a/b?ü"), chat.With(apitest.Person(1))}).Draw(t, "conversation")
 }
 
 func drawID(t *rapid.T) (id chat.MessageID) {
@@ -56,7 +57,7 @@ func drawTime(t *rapid.T) time.Time {
 func drawMessage(t *rapid.T) chat.Message {
 	bool := rapid.Bool()
 	m := chat.Message{
-		Conversation: drawConversation(t), ID: drawID(t), Author: peerN(rapid.IntRange(0, 3).Draw(t, "author")), Nick: drawText(t, "nick"),
+		Conversation: drawConversation(t), ID: drawID(t), Author: apitest.Person(rapid.IntRange(0, 3).Draw(t, "author")), Nick: drawText(t, "nick"),
 		Time: drawTime(t), Clock: chat.Time(rapid.Uint64().Draw(t, "clock")),
 		Kind: chat.Kind(rapid.Uint32Range(0, 20).Draw(t, "kind")), Text: drawText(t, "text"), Mine: bool.Draw(t, "mine"),
 		Key: drawText(t, "key").Raw(), Gap: bool.Draw(t, "gap"), Old: bool.Draw(t, "old"), Request: bool.Draw(t, "request"),
@@ -66,7 +67,7 @@ func drawMessage(t *rapid.T) chat.Message {
 		m.Target = drawID(t)
 	}
 	if bool.Draw(t, "reactions") {
-		m.Reactions = []chat.Reaction{{Text: drawText(t, "reaction"), By: []chat.PeerID{peerN(1), peerN(2)}}}
+		m.Reactions = []chat.Reaction{{Text: drawText(t, "reaction"), By: []chat.PeerID{apitest.Person(1), apitest.Person(2)}}}
 	}
 	return m
 }
@@ -75,7 +76,7 @@ func drawEvent(t *rapid.T) chat.Event {
 	number := func(name string) int { return rapid.IntRange(0, 1<<30).Draw(t, name) }
 	switch rapid.IntRange(0, 7).Draw(t, "type") {
 	case 0:
-		return chat.Ready{Peer: peerN(0), Addrs: rapid.SampledFrom([][]string{nil, {"/ip4/1.2.3.4/tcp/1"}}).Draw(t, "addrs")}
+		return chat.Ready{Peer: apitest.Person(0), Addrs: rapid.SampledFrom([][]string{nil, {"/ip4/1.2.3.4/tcp/1"}}).Draw(t, "addrs")}
 	case 1:
 		return drawMessage(t)
 	case 2:
@@ -86,9 +87,9 @@ func drawEvent(t *rapid.T) chat.Event {
 	case 3:
 		return chat.Refused{Conversation: drawConversation(t), Key: drawText(t, "key").Raw(), Reason: drawText(t, "reason").Raw()}
 	case 4:
-		m := chat.Member{Conversation: drawConversation(t), Peer: peerN(1), Nick: drawText(t, "nick"), Online: true, Seed: rapid.Bool().Draw(t, "seed")}
+		m := chat.Member{Conversation: drawConversation(t), Peer: apitest.Person(1), Nick: drawText(t, "nick"), Online: true, Seed: rapid.Bool().Draw(t, "seed")}
 		if m.Path = rapid.SampledFrom([]chat.Path{chat.PathNone, chat.PathDirect, chat.PathRelayed}).Draw(t, "path"); m.Path == chat.PathRelayed {
-			m.Via = peerN(2)
+			m.Via = apitest.Person(2)
 		}
 		if rapid.Bool().Draw(t, "known") {
 			m.Since = drawTime(t)
@@ -122,10 +123,10 @@ func TestEventsRoundTrip(t *testing.T) {
 
 // These are the objects of --json, byte by byte, with what is for clients behind.
 func TestEventsAreThoseOfJSON(t *testing.T) {
-	lobby, bob, hi := chat.InRoom("lobby"), peerN(1), text(t, "hi <&>\x1b")
+	lobby, bob, hi := chat.InRoom("lobby"), apitest.Person(1), apitest.Text(t, "hi <&>\x1b")
 	target := chat.MessageID{0xab}
 	at := time.Date(2026, 1, 2, 15, 4, 5, 678e6, time.UTC)
-	m := chat.Message{Conversation: lobby, Author: bob, Nick: text(t, "bob"), Time: at, Kind: chat.KindText, Text: hi}
+	m := chat.Message{Conversation: lobby, Author: bob, Nick: apitest.Text(t, "bob"), Time: at, Kind: chat.KindText, Text: hi}
 	reply, reaction, old := m, m, m
 	reply.Kind, reply.Target = chat.KindReply, target
 	reaction.Kind, reaction.Target = chat.KindReaction, target
@@ -146,7 +147,7 @@ func TestEventsAreThoseOfJSON(t *testing.T) {
 			Conversation: lobby, State: chat.Held, Reached: 2, HeldBy: 1, Members: 3,
 		},
 		`{"type":"member","conversation":"lobby","peer":"` + bob.String() + `","nick":"bob","online":true}`: chat.Member{
-			Conversation: lobby, Peer: bob, Nick: text(t, "bob"), Online: true,
+			Conversation: lobby, Peer: bob, Nick: apitest.Text(t, "bob"), Online: true,
 		},
 		`{"type":"history","conversation":"lobby","complete":true,"missing":0,"fetched":1200,"total":1200}`: chat.History{
 			Conversation: lobby, Complete: true, Fetched: 1200, Total: 1200,

@@ -3,7 +3,9 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -133,9 +135,23 @@ func (s *Server) conversation(ctx context.Context, conv chat.Conversation, sum h
 	} else if ok {
 		o.Topic = Text{t.Body.Text}
 	}
+	if o.Waiting, err = s.waiting(ctx, conv); err != nil {
+		return o, err
+	}
 	n, err := s.marks.unread(ctx, s.cfg.History, conv, s.self, s.ownName())
 	o.Unread, o.Mentions = n.unread, n.mentions
 	return o, err
+}
+
+// waiting counts the own messages that nobody else is known to hold.
+func (s *Server) waiting(ctx context.Context, conv chat.Conversation) (n int, err error) {
+	own, err := s.cfg.History.Unsettled(ctx, conv.ID(s.self))
+	for _, o := range own {
+		if o.State == chat.Queued || o.State == chat.Sent {
+			n += len(o.Segment.Bodies)
+		}
+	}
+	return n, err
 }
 
 // message makes of an entry what faces show.
@@ -150,6 +166,9 @@ func (s *Server) openConversation(ctx context.Context, c *call) (any, error) {
 	var b openBody
 	if err := c.parse(&b); err != nil {
 		return nil, err
+	}
+	if s.cfg.Seed {
+		return nil, errIsSeed
 	}
 	conv, err := s.target(ctx, b)
 	if err != nil {
@@ -175,16 +194,18 @@ func (s *Server) openConversation(ctx context.Context, c *call) (any, error) {
 // target finds out what is to be opened, and tells the node what it may need.
 func (s *Server) target(ctx context.Context, b openBody) (chat.Conversation, error) {
 	set := 0
-	for _, given := range []string{b.Room, b.Peer, b.At} {
+	for _, given := range []string{b.Room, b.Peer, b.At, b.Invite} {
 		if given != "" {
 			set++
 		}
 	}
 	switch {
 	case set != 1:
-		return chat.Conversation{}, badRequest(`one of "room", "peer" and "at" is needed`)
-	case b.Room != "" && len(b.Addrs) > 0:
-		return chat.Conversation{}, badRequest("a room has no addresses")
+		return chat.Conversation{}, badRequest(`one of "room", "peer", "at" and "invite" is needed`)
+	case b.Peer == "" && len(b.Addrs) > 0:
+		return chat.Conversation{}, badRequest(`only a "peer" has "addrs"`)
+	case b.Invite != "":
+		return s.accept(b.Invite)
 	case b.Room != "":
 		room, err := chat.ParseRoomName(b.Room)
 		return chat.InRoom(room), err
@@ -235,6 +256,9 @@ func (s *Server) learn(ctx context.Context, hostport string, newKey bool) (chat.
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	p, err := s.cfg.Node.PeerAt(ctx, addr)
+	if dns := new(net.DNSError); errors.As(err, &dns) {
+		err = errNoSuchHost
+	}
 	if err != nil {
 		return p, fmt.Errorf("%w: %w", chat.ErrUnreachable, err)
 	}
@@ -254,7 +278,7 @@ func compareKnown(folder *identity.Folder, hostport string, p chat.PeerID, newKe
 		return known.Replace(hostport, p)
 	}
 	return &Error{
-		Code: "peer-changed", Status: 409,
+		Code: "peer-changed", Status: 409, Peer: p,
 		Text: fmt.Sprintf("another peer answers at %s than before: now %s, before %s", chat.SafeString(hostport), p, before),
 		Hint: `it may be a new installation, or somebody who wants to read along; "new_key":true accepts it`,
 	}

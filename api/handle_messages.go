@@ -2,13 +2,10 @@ package api
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -37,7 +34,7 @@ func (s *Server) getMessages(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.query("before", "after", "around", "limit", "raw"); err != nil {
+	if err := c.query("before", "after", "around", "limit", "raw", "seen"); err != nil {
 		return nil, err
 	}
 	limit, err := c.number("limit", defaultPage, MaxPage)
@@ -50,7 +47,15 @@ func (s *Server) getMessages(ctx context.Context, c *call) (any, error) {
 	q := history.Query{Conversation: conv.ID(s.self), Raw: c.r.URL.Query().Get("raw") == "1"}
 	values := c.r.URL.Query()
 	before, after, around := values.Get("before"), values.Get("after"), values.Get("around")
+	seen := values.Get("seen") == "1"
 	switch {
+	case seen && after+around != "":
+		return nil, badRequest("seen goes with before alone")
+	case seen:
+		if before != "" {
+			q.Before, err = s.placeOf(ctx, conv, before)
+		}
+		return s.backwardSeen(ctx, conv, q, limit, err)
 	case before != "" && after == "" && around == "":
 		q.Before, err = s.placeOf(ctx, conv, before)
 		return s.backward(ctx, conv, q, limit, err)
@@ -100,15 +105,20 @@ func (s *Server) backward(ctx context.Context, conv chat.Conversation, q history
 	if err != nil {
 		return nil, err
 	}
-	from := max(0, len(entries)-limit)
+	from := fitting(entries, limit)
+	return s.page(conv, entries[from:], from > 0 || limit == MaxPage && len(entries) == MaxPage), nil
+}
+
+// fitting is where the newest of the entries begin that fit on one page.
+func fitting(entries []history.Entry, limit int) (from int) {
+	from = max(0, len(entries)-limit)
 	bytes := 0
 	for i, e := range slices.Backward(entries) {
 		if bytes += e.Body.Text.Len(); bytes > maxPageBytes && i < len(entries)-1 {
-			from = max(from, i+1)
-			break
+			return max(from, i+1)
 		}
 	}
-	return s.page(conv, entries[from:], from > 0 || limit == MaxPage && len(entries) == MaxPage), nil
+	return from
 }
 
 // forward is the page after q.After.
@@ -309,7 +319,10 @@ func (s *Server) holders(ctx context.Context, conv chat.Conversation, o *Deliver
 		return nil
 	}
 	holding, err := n.Holders(ctx, conv, o.ID)
-	if err != nil {
+	switch {
+	case errors.Is(err, chat.ErrNotFound): // it is not open, so nobody was asked
+		return nil
+	case err != nil:
 		return err
 	}
 	o.Known = true
@@ -328,93 +341,4 @@ func (s *Server) holders(ctx context.Context, conv chat.Conversation, o *Deliver
 		}
 	}
 	return nil
-}
-
-// foundObject is what a search finds, the newest first.
-type foundObject struct {
-	Messages []messageObject `json:"messages"`
-	// Next, if it is not empty, is the before of the next page.
-	Next string `json:"next"`
-}
-
-func (s *Server) search(ctx context.Context, c *call) (any, error) {
-	if err := c.query("words", "in", "from", "since", "until", "before", "limit"); err != nil {
-		return nil, err
-	}
-	if s.cfg.History == nil {
-		return nil, errNoHistory
-	}
-	q, err := s.searchQuery(c.r.URL.Query())
-	if err != nil {
-		return nil, err
-	}
-	if q.Limit, err = c.number("limit", defaultPage, MaxPage); err != nil {
-		return nil, err
-	}
-	entries, err := s.cfg.History.Search(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.cfg.History.Conversations(ctx)
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[chat.ConversationID]chat.Conversation, len(all))
-	for _, sum := range all {
-		names[sum.ID] = sum.Conversation
-	}
-	o := foundObject{Messages: make([]messageObject, 0, len(entries))}
-	bytes := 0
-	for i, e := range entries {
-		if bytes += e.Body.Text.Len(); bytes > maxPageBytes && i > 0 {
-			o.Next = placeToken(entries[i-1].Place)
-			return o, nil
-		}
-		o.Messages = append(o.Messages, newMessage(s.message(names[e.Conversation], e)))
-	}
-	if len(entries) == q.Limit {
-		o.Next = placeToken(entries[len(entries)-1].Place)
-	}
-	return o, nil
-}
-
-func (s *Server) searchQuery(v url.Values) (q history.Search, err error) {
-	q.Words = v.Get("words")
-	for _, name := range v["in"] {
-		conv, err := parseConversation(name)
-		if err != nil {
-			return q, err
-		}
-		q.In = append(q.In, conv.ID(s.self))
-	}
-	if from := v.Get("from"); from != "" {
-		if q.From, err = chat.ParsePeerID(from); err != nil {
-			return q, err
-		}
-	}
-	for name, at := range map[string]*time.Time{"since": &q.Since, "until": &q.Until} {
-		if v.Get(name) == "" {
-			continue
-		}
-		if *at, err = time.Parse(time.RFC3339Nano, v.Get(name)); err != nil {
-			return q, badRequest("%s is a time as 2006-01-02T15:04:05Z", name)
-		}
-	}
-	if token := v.Get("before"); token != "" {
-		q.Before, err = parsePlaceToken(token)
-	}
-	return q, err
-}
-
-// placeToken writes a place for the next page of a search.
-func placeToken(p chat.Place) string { return fmt.Sprintf("%d-%s", p.Time, p.ID) }
-
-func parsePlaceToken(s string) (p chat.Place, err error) {
-	clock, id, found := strings.Cut(s, "-")
-	at, err := strconv.ParseUint(clock, 10, 64)
-	p.Time = chat.Time(at)
-	if !found || err != nil || len(id) != hex.EncodedLen(len(p.ID)) || p.ID.UnmarshalText([]byte(id)) != nil {
-		return p, badRequest("before is the next of an earlier page")
-	}
-	return p, nil
 }

@@ -21,6 +21,7 @@ func (s *Server) info() NodeInfo {
 		Program: "p2pchat", Version: chat.SafeString(s.cfg.Version), API: Version,
 		Peer: s.self, Fingerprint: s.self.Fingerprint(), Name: Text{s.ownName()},
 		PID: os.Getpid(), Since: milli(s.since), Run: s.ring.run, Addrs: safeStrings(s.cfg.Node.Addrs()),
+		Seed: s.cfg.Seed,
 	}
 }
 
@@ -47,10 +48,7 @@ func (s *Server) getStatus(ctx context.Context, _ *call) (any, error) {
 			st.Peers++
 		}
 	}
-	if s.cfg.Network != nil {
-		n := s.cfg.Network(ctx)
-		st.Network = &n
-	}
+	st.Network = s.network(ctx)
 	s.facesMu.Lock()
 	defer s.facesMu.Unlock()
 	st.Faces = s.streams
@@ -100,14 +98,19 @@ func (s *Server) getPeers(ctx context.Context, _ *call) (any, error) {
 	}
 	out := make([]Peer, 0, len(list))
 	for _, p := range list {
-		out = append(out, Peer{
-			Type: "peer", Nick: Text{p.Nick}, Peer: p.Peer, Online: p.Online, Seed: p.Seed,
-			How: p.How, Addr: chat.SafeString(p.Addr), RTT: milliseconds(p.RTT), Since: milli(p.Since),
-		})
+		out = append(out, NewPeer(p))
 	}
 	return struct {
 		Peers []Peer `json:"peers"`
 	}{out}, nil
+}
+
+// NewPeer makes the object of somebody who is online, with all strings safe.
+func NewPeer(p node.Peer) Peer {
+	return Peer{
+		Type: "peer", Nick: Text{p.Nick}, Peer: p.Peer, Online: p.Online, Seed: p.Seed,
+		How: p.How, Addr: chat.SafeString(p.Addr), RTT: milliseconds(p.RTT), Since: milli(p.Since),
+	}
 }
 
 func (s *Server) getConnections(ctx context.Context, _ *call) (any, error) {
@@ -117,14 +120,15 @@ func (s *Server) getConnections(ctx context.Context, _ *call) (any, error) {
 	}
 	out := make([]Connection, 0, len(list))
 	for _, c := range list {
-		out = append(out, newConnection(c))
+		out = append(out, NewConnection(c))
 	}
 	return struct {
 		Connections []Connection `json:"connections"`
 	}{out}, nil
 }
 
-func newConnection(c node.Connection) Connection {
+// NewConnection makes the object of a connection, with all strings safe.
+func NewConnection(c node.Connection) Connection {
 	o := Connection{
 		Type: "connection", Nick: Text{c.Name}, Peer: c.Peer, Role: c.Role, Relayed: c.Relayed, Inbound: c.Inbound,
 		Local: chat.SafeString(c.Local), Remote: chat.SafeString(c.Remote), Transport: chat.SafeString(c.Transport),

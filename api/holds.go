@@ -53,6 +53,18 @@ func (h *holds) leaveLocked(conv chat.Conversation, face string) (last bool) {
 	return true
 }
 
+// has reports whether a face has anything open.
+func (h *holds) has(face string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, faces := range h.by {
+		if faces[face] {
+			return true
+		}
+	}
+	return false
+}
+
 // gone notes that a face has ended, and returns what nobody has open any more.
 func (h *holds) gone(face string) (left []chat.Conversation) {
 	h.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/p2pchat/p2pchat/api/apitest"
 	"github.com/p2pchat/p2pchat/chat"
 )
 
@@ -44,7 +45,7 @@ func TestKeysAreForgotten(t *testing.T) {
 }
 
 func TestSentTwiceActsOnce(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	if status, answer := curl(t, s, "POST", "/v1/conversations", `{"room":"lobby"}`); status != 200 {
 		t.Fatal(answer)
@@ -61,8 +62,8 @@ func TestSentTwiceActsOnce(t *testing.T) {
 			t.Errorf("%s\n%s", a, answers[0])
 		}
 	}
-	if f.count() != 1 {
-		t.Fatal("said", f.count(), "times")
+	if f.Count() != 1 {
+		t.Fatal("said", f.Count(), "times")
 	}
 	if status, answer := curl(t, s, "POST", path, `{"text":"twice"}`, headerKey, "k1"); status != 409 || !strings.Contains(answer, `"code":"key-reused"`) {
 		t.Fatal(status, answer)
@@ -74,17 +75,17 @@ func TestSentTwiceActsOnce(t *testing.T) {
 
 // What failed may be tried again with its key.
 func TestFailedKeyTriesAgain(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	const path, body = "/v1/conversations/lobby/messages", `{"text":"once"}`
 	if status, _ := curl(t, s, "POST", path, body, headerKey, "k"); status != 404 {
 		t.Fatal(status)
 	}
 	_ = f.Join(t.Context(), "lobby")
-	if status, answer := curl(t, s, "POST", path, body, headerKey, "k"); status != 200 || f.count() != 1 {
-		t.Fatal(status, answer, f.count())
+	if status, answer := curl(t, s, "POST", path, body, headerKey, "k"); status != 200 || f.Count() != 1 {
+		t.Fatal(status, answer, f.Count())
 	}
-	if got := f.opened(chat.InRoom("lobby")); got != 1 {
+	if got := f.Opened(chat.InRoom("lobby")); got != 1 {
 		t.Fatal(got)
 	}
 }

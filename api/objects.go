@@ -37,6 +37,8 @@ type NodeInfo struct {
 	// PID is the process that owns the node, and Since when it began.
 	PID   int       `json:"pid"`
 	Since time.Time `json:"since"`
+	// Seed is set if the node is a seed, which talks in no conversation.
+	Seed bool `json:"seed,omitempty"`
 	// Run is drawn anew at each start; event IDs begin with it.
 	Run   string   `json:"run"`
 	Addrs []string `json:"addrs"`
@@ -73,8 +75,7 @@ type Traffic struct {
 	OutHour uint64 `json:"out_bytes_hour"`
 }
 
-// A Network says how the node is reached, and how it looks for others. It is what
-// Config.Network gives; all strings must be safe to be shown.
+// A Network says how the node is reached, and how it looks for others.
 type Network struct {
 	// Reachability is "public", "private" or "unknown", NAT as host.Reach has it.
 	Reachability string   `json:"reachability"`
@@ -85,11 +86,16 @@ type Network struct {
 	DHT DHT `json:"dht"`
 	// Searches are the attempts to find members, one for each conversation.
 	Searches []Search `json:"searches"`
-	LAN      []LAN    `json:"lan"`
+	// LAN are the local networks; none if the look-out on them is switched off.
+	LAN []LAN `json:"lan"`
 	// Dials is how many attempts to connect run, Resting how many peers are left
 	// alone for a while because they could not be reached.
 	Dials   int `json:"dials"`
 	Resting int `json:"resting"`
+	// Relayed is how many bytes a seed has passed on between others, Forwarded how
+	// many messages of rooms that it is not in.
+	Relayed   uint64 `json:"relayed_bytes"`
+	Forwarded uint64 `json:"forwarded_messages"`
 	// In and Out are all bytes since the start; they are shown as Traffic.
 	In  uint64 `json:"-"`
 	Out uint64 `json:"-"`
@@ -187,6 +193,8 @@ type Conversation struct {
 	// and Mentions how many of them name us.
 	Unread   int `json:"unread"`
 	Mentions int `json:"mentions"`
+	// Waiting is how many own messages nobody else is known to hold.
+	Waiting int `json:"waiting"`
 	// Read is up to where faces said that a person has read.
 	Read *chat.MessageID `json:"read,omitempty"`
 	// Request is set while somebody unknown waits for an answer.

@@ -37,6 +37,8 @@ type said struct {
 type pending struct {
 	byKey map[string]*said
 	order []*said // some are settled already
+	// unsure are those that the node took or not, by the face's keys.
+	unsure map[string]*said
 	// accepted are messages of ours that are stored, so that none is taken for
 	// another of the same words.
 	accepted map[chat.MessageID]bool
@@ -44,12 +46,32 @@ type pending struct {
 }
 
 func newPending() pending {
-	return pending{byKey: make(map[string]*said), accepted: make(map[chat.MessageID]bool)}
+	return pending{byKey: make(map[string]*said), unsure: make(map[string]*said), accepted: make(map[chat.MessageID]bool)}
 }
 
 func (p *pending) add(s *said) {
+	if p.byKey[s.wire] == s {
+		return // it is said again
+	}
 	p.byKey[s.wire] = s
 	p.order = append(p.order, s)
+}
+
+// doubt notes that it is not known whether the node took a message: a face that says
+// it again must not say it twice.
+func (p *pending) doubt(s *said) {
+	if s.key != "" && !s.done {
+		p.unsure[s.key] = s
+	}
+}
+
+// again is a message that the face says again.
+func (p *pending) again(conv chat.Conversation, key string, b chat.Body) *said {
+	s := p.unsure[key]
+	if s == nil || s.conv != conv || s.body.Kind != b.Kind || s.body.Target != b.Target || s.body.Text != b.Text {
+		return nil
+	}
+	return s
 }
 
 // settle notes that it is known what became of a message; the ID is zero if it is
@@ -58,6 +80,9 @@ func (p *pending) settle(wire string, id chat.MessageID) {
 	if s := p.byKey[wire]; s != nil {
 		s.done, s.id = true, id
 		delete(p.byKey, wire)
+		if p.unsure[s.key] == s {
+			delete(p.unsure, s.key)
+		}
 	}
 	for len(p.order) > 0 && p.byKey[p.order[0].wire] != p.order[0] {
 		p.order = p.order[1:]

@@ -7,6 +7,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/p2pchat/p2pchat/api/apitest"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/history"
 	"github.com/p2pchat/p2pchat/node"
@@ -73,7 +74,7 @@ func TestRealNodes(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	sent, err := a.Send(ctx, lobby, chat.Body{Kind: chat.KindText, Text: text(t, "hi all")})
+	sent, err := a.Send(ctx, lobby, chat.Body{Kind: chat.KindText, Text: apitest.Text(t, "hi all")})
 	if err != nil || !sent.Accepted {
 		t.Fatal(sent, err)
 	}
@@ -92,7 +93,7 @@ func TestRealNodes(t *testing.T) {
 	if _, err := b.DialPeer(ctx, a.Self()); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Say(ctx, chat.With(a.Self()), chat.Draft{Key: "1", Body: chat.Body{Kind: chat.KindText, Text: text(t, "in private")}}); err != nil {
+	if err := b.Say(ctx, chat.With(a.Self()), chat.Draft{Key: "1", Body: chat.Body{Kind: chat.KindText, Text: apitest.Text(t, "in private")}}); err != nil {
 		t.Fatal(err)
 	}
 	await(t, as, "private message", saysText("in private"))

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/p2pchat/p2pchat/api/apitest"
 	"github.com/p2pchat/p2pchat/chat"
 )
 
@@ -64,6 +65,9 @@ func examples() []example {
 		{`POST /v1/conversations {"room":"#Lobby"}`, 200, `{"conversation":"lobby","first":true,"event":"`},
 		{`POST /v1/conversations {"peer":"PEER","addrs":["/ip4/127.0.0.1/tcp/1"]}`, 200, `{"conversation":"PEER","first":true`},
 		{`POST /v1/conversations {"at":"localhost:4747"}`, 200, `"first":true`},
+		{`GET /v1/invite?conversation=lobby`, 200, `{"invite":"p2pchat1`},
+		{`GET /v1/invite`, 200, `"conversation":"12D3KooW`},
+		{`POST /v1/conversations {"invite":"INVITE"}`, 200, `{"conversation":"den","first":true`},
 		{`GET /v1/conversations`, 200, `"conversation":"lobby","room":true,"name":"","open":true,"messages":2`},
 		{`GET /v1/conversations/lobby`, 200, `"unread":1,"mentions":1`},
 		{`GET /v1/conversations/lobby/members`, 200, `{"members":[{"type":"member","conversation":"lobby"`},
@@ -76,6 +80,7 @@ func examples() []example {
 		{`POST /v1/conversations/lobby/messages {"topic":"what we talk about"}`, 200, `"accepted":true`},
 		{`GET /v1/conversations/lobby/topic`, 200, `"text":"what we talk about"`},
 		{`GET /v1/conversations/lobby/messages?limit=2`, 200, `"more":true`},
+		{`GET /v1/conversations/lobby/messages?seen=1&limit=1`, 200, `"text":"what we talk about"`},
 		{`GET /v1/conversations/lobby/messages?before=OWN`, 200, `"text":"good morning, ann"`},
 		{`GET /v1/conversations/lobby/messages?after=ID&limit=1`, 200, `"text":"hello!"`},
 		{`GET /v1/conversations/lobby/messages?around=OWN&limit=4`, 200, `"edited":true`},
@@ -83,7 +88,7 @@ func examples() []example {
 		{`GET /v1/conversations/lobby/messages/OWN`, 200, `"text":"hello!"`},
 		{`GET /v1/conversations/lobby/messages/OWN/delivery`, 200, `"holders":[{"peer":"12D3KooW`},
 		{`POST /v1/conversations/lobby/read {"message":"ID"}`, 200, `{}`},
-		{`GET /v1/conversations/lobby`, 200, `"unread":0,"mentions":0,"read":"ID"`},
+		{`GET /v1/conversations/lobby`, 200, `"unread":0,"mentions":0,"waiting":7,"read":"ID"`},
 		{`POST /v1/conversations/lobby/settle {"wait_ms":1000}`, 200, `{"left":0,"settled":true}`},
 		{`GET /v1/search?words=mornin*&in=lobby`, 200, `"text":"good morning, ann"`},
 		{`GET /v1/requests`, 200, `{"requests":[{"type":"request","peer":"PEER"`},
@@ -117,6 +122,10 @@ func examples() []example {
 		{`GET /v1/conversations/lobby/messages?befroe=OWN`, 400, `befroe`},
 		{`GET /v1/conversations/lobby/messages/ID/delivery`, 400, `is not yours`},
 		{`GET /v1/search?words=!!`, 400, `"code":"no-words"`},
+		{`GET /v1/conversations/lobby/messages?seen=1&after=OWN`, 400, `"code":"bad-request"`},
+		{`POST /v1/conversations {"invite":"lobby"}`, 400, `"code":"not-an-invite"`},
+		{`POST /v1/conversations {"invite":"p2pchat1x"}`, 400, `"code":"damaged-invite"`},
+		{`GET /v1/invite?conversation=a%20b`, 400, `"code":"bad-room"`},
 		{`GET /v1/events?after=nonsense`, 400, `"code":"bad-request"`},
 		{`POST /v1/requests/PEER {"answer":"maybe"}`, 400, `"code":"bad-request"`},
 		{`DELETE /v1/contacts/PEER`, 404, `"code":"not-found"`},
@@ -126,23 +135,23 @@ func examples() []example {
 // exampleNode is a node where something has happened.
 func exampleNode(t testing.TB) (*Server, *strings.Replacer) {
 	t.Helper()
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	lobby := chat.InRoom("lobby")
 	if err := f.Join(context.Background(), "lobby"); err != nil {
 		t.Fatal(err)
 	}
-	m := f.hear(t, lobby, 1, "good morning, ann")
-	own := f.write(lobby, f.self, chat.Draft{Body: chat.Body{Kind: chat.KindText, Text: text(t, "hello")}})
-	f.happen(own, chat.History{Conversation: lobby, Complete: true})
+	m := f.Hear(lobby, 1, "good morning, ann")
+	own := f.Write(lobby, f.Self(), chat.Draft{Body: chat.Body{Kind: chat.KindText, Text: apitest.Text(t, "hello")}})
+	f.Happen(own, chat.History{Conversation: lobby, Complete: true})
 	if err := f.Leave(context.Background(), lobby); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.requests.Note(peerN(5), text(t, "eve"), text(t, "hi there"), time.Now()); err != nil {
+	if _, err := s.requests.Note(apitest.Person(5), apitest.Text(t, "eve"), apitest.Text(t, "hi there"), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the events are there", func() bool { return s.board.history(lobby).Complete })
-	return s, strings.NewReplacer("PEER", peerN(5).String(), "ID", m.ID.String(), "OWN", own.ID.String())
+	return s, strings.NewReplacer("INVITE", madeBy(apitest.Person(1), "den"), "PEER", apitest.Person(5).String(), "ID", m.ID.String(), "OWN", own.ID.String())
 }
 
 func TestDocumentedRequests(t *testing.T) {
@@ -175,7 +184,7 @@ func TestRealCurl(t *testing.T) {
 }
 
 func TestBodyTooLarge(t *testing.T) {
-	s := serve(t, newFake())
+	s := serve(t, apitest.New(t))
 	status, answer := curl(t, s, "PUT", "/v1/name", `{"name":"`+strings.Repeat("x", MaxBody)+`"}`)
 	if status != http.StatusRequestEntityTooLarge || !strings.Contains(answer, `"code":"too-large"`) {
 		t.Fatal(status, answer)
@@ -196,9 +205,9 @@ func TestBodyTooLarge(t *testing.T) {
 }
 
 func TestDraftNotStored(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
-	f.refuse = "the disk is full"
+	f.Behave(apitest.Behaviour{Refuse: "the disk is full"})
 	_ = f.Join(context.Background(), "lobby")
 	status, answer := curl(t, s, "POST", "/v1/conversations/lobby/messages", `{"text":"x"}`)
 	if status != http.StatusInsufficientStorage || !strings.Contains(answer, "the disk is full") || !strings.Contains(answer, `"code":"not-accepted"`) {
@@ -207,12 +216,12 @@ func TestDraftNotStored(t *testing.T) {
 }
 
 func TestPeerChanged(t *testing.T) {
-	s := serve(t, newFake())
+	s := serve(t, apitest.New(t))
 	known, err := s.cfg.Folder.KnownHosts()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := known.Learn("localhost:4747", peerN(9)); err != nil {
+	if _, _, err := known.Learn("localhost:4747", apitest.Person(9)); err != nil {
 		t.Fatal(err)
 	}
 	if status, answer := curl(t, s, "POST", "/v1/conversations", `{"at":"localhost:4747"}`); status != 409 || !strings.Contains(answer, `"code":"peer-changed"`) {
@@ -224,7 +233,7 @@ func TestPeerChanged(t *testing.T) {
 }
 
 func TestNoHistory(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s, err := Serve(context.Background(), Config{Node: f, Events: f, Folder: folderOf(t, t.TempDir()+"/d")})
 	if err != nil {
 		t.Fatal(err)
@@ -246,11 +255,11 @@ func FuzzRequestBodies(f *testing.F) {
 			f.Add(i, []byte(body))
 		}
 	}
-	fake := newFake()
+	fake := apitest.New(f)
 	_ = fake.Join(context.Background(), "lobby")
 	s := serve(f, fake)
 	handler := s.http.Handler
-	p := peerN(5).String()
+	p := apitest.Person(5).String()
 	targets := [...][2]string{
 		{"POST", "/v1/conversations"},
 		{"PUT", "/v1/name"},

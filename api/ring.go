@@ -3,7 +3,6 @@ package api
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,7 +122,7 @@ func (r *ring) newest() uint64 {
 }
 
 // id writes an event's number as clients see it.
-func (r *ring) id(n uint64) string { return fmt.Sprintf("%s-%d", r.run, n) }
+func (r *ring) id(n uint64) string { return r.run + "-" + strconv.FormatUint(n, 10) }
 
 // place reads an ID. known is not set if it is another node's.
 func (r *ring) place(id string) (n uint64, known bool, err error) {

@@ -116,6 +116,7 @@ func (s *Server) routes() http.Handler {
 		"GET /v1/conversations/{conversation}/messages/{message}":          s.getMessage,
 		"GET /v1/conversations/{conversation}/messages/{message}/delivery": s.getDelivery,
 
+		"GET /v1/invite":             s.getInvite,
 		"GET /v1/search":             s.search,
 		"GET /v1/requests":           s.getRequests,
 		"POST /v1/requests/{peer}":   s.answerRequest,
@@ -181,6 +182,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, h handler) {
 		s.refuse(w, err)
 		return
 	}
+	defer s.present(c.face)()
 	key := r.Header.Get(headerKey)
 	if key == "" || r.Method == http.MethodGet {
 		ctx, cancel := s.bound(r.Context())

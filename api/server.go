@@ -21,9 +21,6 @@ import (
 const (
 	// closeGrace is how long Close waits for requests under way.
 	closeGrace = 500 * time.Millisecond
-	// faceGrace is how long a face may be without a stream before what it had open
-	// is left.
-	faceGrace = 30 * time.Second
 	// saveAfter is how long a read mark may wait to be stored.
 	saveAfter = 2 * time.Second
 	// headerTimeout bounds the head of a request, bodyTimeout its body, idleTimeout
@@ -57,8 +54,8 @@ type Server struct {
 	drafts atomic.Uint64
 
 	facesMu sync.Mutex
-	streams int            // event streams and diagnoses
-	faces   map[string]int // streams of each face
+	streams int // event streams and diagnoses
+	faces   map[string]*presence
 	closed  bool
 	name    chat.Text
 	meter   meter
@@ -77,7 +74,7 @@ type Server struct {
 func Serve(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: cfg.logger(), since: cfg.now(), self: cfg.Node.Self(),
-		ring: newRing(), board: newBoard(), dirty: make(chan struct{}, 1), faces: make(map[string]int),
+		ring: newRing(), board: newBoard(), dirty: make(chan struct{}, 1), faces: make(map[string]*presence),
 	}
 	if err := s.openFiles(); err != nil {
 		return nil, fmt.Errorf("serve the node: %w", err)
@@ -194,10 +191,10 @@ func (s *Server) keepHouse() {
 }
 
 func (s *Server) measure() {
-	if s.cfg.Network == nil {
+	n := s.network(s.ctx)
+	if n == nil {
 		return
 	}
-	n := s.cfg.Network(s.ctx)
 	s.facesMu.Lock()
 	defer s.facesMu.Unlock()
 	s.meter.note(sample{s.cfg.now(), n.In, n.Out})
@@ -208,61 +205,6 @@ func (s *Server) ownName() chat.Text {
 	s.facesMu.Lock()
 	defer s.facesMu.Unlock()
 	return s.name
-}
-
-// attach counts a stream, of a face if it has one; detach must be called.
-func (s *Server) attach(face string) (detach func(), err error) {
-	s.facesMu.Lock()
-	defer s.facesMu.Unlock()
-	switch {
-	case s.closed:
-		return nil, chat.ErrClosed
-	case s.streams >= MaxStreams:
-		return nil, fmt.Errorf("%w: %d streams are open", errTooMany, s.streams)
-	}
-	s.streams++
-	if face != nobody {
-		s.faces[face]++
-	}
-	return func() { s.detach(face) }, nil
-}
-
-func (s *Server) detach(face string) {
-	s.facesMu.Lock()
-	defer s.facesMu.Unlock()
-	s.streams--
-	if face == nobody {
-		return
-	}
-	if s.faces[face]--; s.faces[face] > 0 {
-		return
-	}
-	delete(s.faces, face)
-	if !s.closed {
-		s.wg.Go(func() { s.awaitFace(face) })
-	}
-}
-
-// awaitFace leaves what a face had open, unless it comes back.
-func (s *Server) awaitFace(face string) {
-	timer := time.NewTimer(faceGrace)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.ctx.Done():
-		return
-	}
-	s.facesMu.Lock()
-	back := s.faces[face] > 0
-	s.facesMu.Unlock()
-	if back {
-		return
-	}
-	for _, conv := range s.holds.gone(face) {
-		if err := s.cfg.Node.Leave(s.ctx, conv); err != nil {
-			s.log.Debug("leave", "err", err)
-		}
-	}
 }
 
 // A guarded listener refuses other users.
@@ -278,7 +220,7 @@ func (g guarded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkPeer(c); err != nil {
+		if _, err := checkPeer(c); err != nil {
 			g.log.Error("refused a connection to the local interface", "err", err)
 			c.Close()
 			continue

@@ -102,30 +102,31 @@ func removeStale(ctx context.Context, dir, name string) error {
 	return nil
 }
 
-// dial connects to the folder's socket, after a look at who could write to it. It
-// fails with ErrNoNode if nobody is there.
-func dial(ctx context.Context, dir string) (net.Conn, error) {
-	err := checkFolder(dir)
+// dial connects to the folder's socket, after a look at who could write to it, and
+// tells which process made it, or 0 where the system does not say. It fails with
+// ErrNoNode if nobody is there.
+func dial(ctx context.Context, dir string) (_ net.Conn, pid int, err error) {
+	err = checkFolder(dir)
 	if err == nil {
 		err = checkSocket(SocketPath(dir))
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w on %s", ErrNoNode, dir)
+		return nil, 0, fmt.Errorf("%w on %s", ErrNoNode, dir)
 	case err != nil:
-		return nil, err
+		return nil, 0, err
 	}
 	c, err := connect(ctx, dir, socketName)
 	switch {
 	case nobodyThere(err):
-		return nil, fmt.Errorf("%w on %s", ErrNoNode, dir)
+		return nil, 0, fmt.Errorf("%w on %s", ErrNoNode, dir)
 	case err != nil:
-		return nil, fmt.Errorf("connect to the node on %s: %w", dir, err)
+		return nil, 0, fmt.Errorf("connect to the node on %s: %w", dir, err)
 	}
-	if err := checkPeer(c); err != nil {
-		return nil, errors.Join(err, c.Close())
+	if pid, err = checkPeer(c); err != nil {
+		return nil, 0, errors.Join(err, c.Close())
 	}
-	return c, nil
+	return c, pid, nil
 }
 
 // connect connects to a name in a folder.

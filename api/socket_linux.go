@@ -23,27 +23,28 @@ func shortPath(dir, name string) (path string, done func(), err error) {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name), func() { d.Close() }, nil
 }
 
-// checkPeer refuses the process at the other end if another user runs it.
-func checkPeer(c net.Conn) error {
+// checkPeer refuses the process at the other end if another user runs it, and tells
+// which process that is: of a listener's, the one that made it.
+func checkPeer(c net.Conn) (pid int, err error) {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
-		return fmt.Errorf("%w: not a connection of this machine", ErrExposed)
+		return 0, fmt.Errorf("%w: not a connection of this machine", ErrExposed)
 	}
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var cred *unix.Ucred
 	var failed error
 	if err := raw.Control(func(fd uintptr) {
 		cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
-		return err
+		return 0, err
 	}
 	if failed != nil {
-		return fmt.Errorf("%w: who is at the other end is not known: %w", ErrExposed, failed)
+		return 0, fmt.Errorf("%w: who is at the other end is not known: %w", ErrExposed, failed)
 	}
-	return judgePeer(int(cred.Uid), os.Geteuid())
+	return int(cred.Pid), judgePeer(int(cred.Uid), os.Geteuid())
 }
 
 // judgePeer refuses another user.

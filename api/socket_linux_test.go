@@ -16,7 +16,7 @@ func TestPeerCredentials(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
-	if err := checkPeer(a); !errors.Is(err, ErrExposed) { // whose end that is cannot be told
+	if _, err := checkPeer(a); !errors.Is(err, ErrExposed) { // whose end that is cannot be told
 		t.Fatal(err)
 	}
 }

@@ -18,7 +18,7 @@ func shortPath(dir, name string) (path string, done func(), err error) {
 }
 
 // checkPeer trusts the file's modes, which keep other users out.
-func checkPeer(net.Conn) error { return nil }
+func checkPeer(net.Conn) (pid int, err error) { return 0, nil }
 
 // tooLong is the error of a path that no socket can have.
 func tooLong(path string) error {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/p2pchat/p2pchat/api/apitest"
 	"github.com/p2pchat/p2pchat/history"
 )
 
@@ -36,7 +37,7 @@ func TestStaleSocket(t *testing.T) {
 	if _, err := Dial(context.Background(), folder.Dir(), Options{}); !errors.Is(err, ErrNoNode) {
 		t.Fatal(err)
 	}
-	s := serveIn(t, newFake(), folder)
+	s := serveIn(t, apitest.New(t), folder)
 	attach(t, s, Options{})
 	info, err := os.Lstat(SocketPath(folder.Dir()))
 	if err != nil || info.Mode() != fs.ModeSocket|socketMode {
@@ -45,9 +46,9 @@ func TestStaleSocket(t *testing.T) {
 }
 
 func TestServedTwice(t *testing.T) {
-	s := serve(t, newFake())
-	f := newFake()
-	_, err := Serve(context.Background(), Config{Node: f, Events: f, History: f.log, Folder: s.cfg.Folder})
+	s := serve(t, apitest.New(t))
+	f := apitest.New(t)
+	_, err := Serve(context.Background(), Config{Node: f, Events: f, History: f.Log, Folder: s.cfg.Folder})
 	if !errors.Is(err, ErrServed) {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestNoSocketInItsPlace(t *testing.T) {
 	if err := os.WriteFile(SocketPath(folder.Dir()), []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := newFake()
+	f := apitest.New(t)
 	if _, err := Serve(context.Background(), Config{Node: f, Events: f, Folder: folder}); !errors.Is(err, ErrSocket) {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestNoSocketInItsPlace(t *testing.T) {
 }
 
 func TestSocketOfOthers(t *testing.T) {
-	s := serve(t, newFake())
+	s := serve(t, apitest.New(t))
 	dir := s.cfg.Folder.Dir()
 	for _, x := range []struct {
 		path string
@@ -105,8 +106,8 @@ func TestServerRefusesOpenFolder(t *testing.T) {
 	if err := os.Chmod(folder.Dir(), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	f := newFake()
-	if _, err := Serve(context.Background(), Config{Node: f, Events: f, History: f.log, Folder: folder}); !errors.Is(err, ErrExposed) {
+	f := apitest.New(t)
+	if _, err := Serve(context.Background(), Config{Node: f, Events: f, History: f.Log, Folder: folder}); !errors.Is(err, ErrExposed) {
 		t.Fatal(err)
 	}
 }
@@ -114,7 +115,7 @@ func TestServerRefusesOpenFolder(t *testing.T) {
 // A folder with a path that no socket can have works, or is refused with words.
 func TestLongPath(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
-	f := newFake()
+	f := apitest.New(t)
 	s, err := Serve(context.Background(), Config{Node: f, Events: f, History: history.NewMemory(history.Config{}), Folder: folderOf(t, dir)})
 	if err != nil {
 		if !errors.Is(err, ErrSocket) || !strings.Contains(err.Error(), "shorter") {
@@ -123,14 +124,14 @@ func TestLongPath(t *testing.T) {
 		return
 	}
 	defer s.Close()
-	if c := attach(t, s, Options{}); c.Self() != f.self {
+	if c := attach(t, s, Options{}); c.Self() != f.Self() {
 		t.Fatal(c.Self())
 	}
 }
 
 // Close leaves no socket behind.
 func TestSocketGoes(t *testing.T) {
-	s := serve(t, newFake())
+	s := serve(t, apitest.New(t))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/p2pchat/p2pchat/api/apitest"
 	"github.com/p2pchat/p2pchat/chat"
 )
 
@@ -39,18 +40,18 @@ func rawStream(t testing.TB, s *Server, after string) (*bufio.Scanner, func()) {
 }
 
 func TestStreamAsBytes(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	lines, stop := rawStream(t, s, "0")
 	defer stop()
-	f.hear(t, chat.InRoom("lobby"), 1, "hi\n\x1b[31m")
+	f.Hear(chat.InRoom("lobby"), 1, "hi\n\x1b[31m")
 	var got []string
 	for len(got) < 8 && lines.Scan() {
 		got = append(got, lines.Text())
 	}
 	run := s.ring.run
 	for i, want := range []string{
-		"id: " + run + "-1", "event: ready", `data: {"type":"ready","peer":"` + f.self.String(), "",
+		"id: " + run + "-1", "event: ready", `data: {"type":"ready","peer":"` + f.Self().String(), "",
 		"id: " + run + "-2", "event: message", `data: {"type":"message","conversation":"lobby","id":"`, "",
 	} {
 		if i >= len(got) || !strings.HasPrefix(got[i], want) {
@@ -68,10 +69,10 @@ func TestStreamAsBytes(t *testing.T) {
 
 // What came before the first face opened anything is told to each face.
 func TestEarlyMessages(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
-	f.hear(t, chat.With(peerN(1)), 1, "early")
-	f.happen(chat.Notice{Code: chat.NoticeSeedLost, Text: "no seed"})
+	f.Hear(chat.With(apitest.Person(1)), 1, "early")
+	f.Happen(chat.Notice{Code: chat.NoticeSeedLost, Text: "no seed"})
 	until(t, "the events came", func() bool { return s.ring.newest() == 3 })
 	a := attach(t, s, Options{})
 	for range 2 {
@@ -84,10 +85,10 @@ func TestEarlyMessages(t *testing.T) {
 	if _, err := a.Join(t.Context(), "lobby"); err != nil {
 		t.Fatal(err)
 	}
-	f.happen(chat.Notice{Code: chat.NoticeSeedBack})
+	f.Happen(chat.Notice{Code: chat.NoticeSeedBack})
 	until(t, "the event came", func() bool { return s.ring.newest() == 4 })
 	st := listenTo(t, a)
-	f.happen(chat.Notice{Code: chat.NoticeClock})
+	f.Happen(chat.Notice{Code: chat.NoticeClock})
 	if all := await(t, st, "notice", hasCode(chat.NoticeClock)); len(all) != 2 {
 		t.Fatal("more than ready:", all)
 	}
@@ -95,10 +96,10 @@ func TestEarlyMessages(t *testing.T) {
 
 // 10,000 events are resumed without loss, however often the stream is cut.
 func TestResume(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	for i := range MaxEvents - 1 {
-		f.happen(chat.Notice{Code: chat.NoticeClock, Text: fmt.Sprint(i)})
+		f.Happen(chat.Notice{Code: chat.NoticeClock, Text: fmt.Sprint(i)})
 	}
 	until(t, "the events came", func() bool { return s.ring.newest() == MaxEvents })
 	next, last := 0, s.ring.id(1) // behind ready
@@ -118,7 +119,7 @@ func TestResume(t *testing.T) {
 		stop()
 	}
 	// One more drops the oldest: who asks behind it is told.
-	f.happen(chat.Notice{Code: chat.NoticeClock, Text: "more"}, chat.Notice{Code: chat.NoticeClock, Text: "more"})
+	f.Happen(chat.Notice{Code: chat.NoticeClock, Text: "more"}, chat.Notice{Code: chat.NoticeClock, Text: "more"})
 	until(t, "the events came", func() bool { return s.ring.newest() == MaxEvents+2 })
 	lines, stop := rawStream(t, s, s.ring.id(1))
 	defer stop()
@@ -129,17 +130,17 @@ func TestResume(t *testing.T) {
 
 // A reader who takes nothing holds up nobody, and is told what it missed.
 func TestSlowReader(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	slow := listenTo(t, attach(t, s, Options{}))
 	quick := listenTo(t, attach(t, s, Options{}))
-	words := text(t, strings.Repeat("x", 500))
+	words := apitest.Text(t, strings.Repeat("x", 500))
 	const all = 2 * MaxEvents
 	go func() {
 		for i := range all {
-			f.happen(chat.Message{Conversation: chat.InRoom("lobby"), ID: chat.MessageID{byte(i), byte(i >> 8), byte(i >> 16)}, Kind: chat.KindText, Author: peerN(1), Text: words})
+			f.Happen(chat.Message{Conversation: chat.InRoom("lobby"), ID: chat.MessageID{byte(i), byte(i >> 8), byte(i >> 16)}, Kind: chat.KindText, Author: apitest.Person(1), Text: words})
 		}
-		f.happen(chat.Notice{Code: chat.NoticeClock})
+		f.Happen(chat.Notice{Code: chat.NoticeClock})
 	}()
 	await(t, quick, "last event", hasCode(chat.NoticeClock))
 	evs := await(t, slow, "last event", hasCode(chat.NoticeClock))
@@ -155,7 +156,7 @@ func TestSlowReader(t *testing.T) {
 }
 
 func TestManyStreams(t *testing.T) {
-	s := serve(t, newFake())
+	s := serve(t, apitest.New(t))
 	c := attach(t, s, Options{})
 	for range MaxStreams {
 		listenTo(t, c)
@@ -169,7 +170,7 @@ func TestManyStreams(t *testing.T) {
 
 // Faces know what they said themselves, and do not take another's for it.
 func TestKeysOfFaces(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	a, b := attach(t, s, Options{}), attach(t, s, Options{})
 	as, bs := listenTo(t, a), listenTo(t, b)
@@ -179,7 +180,7 @@ func TestKeysOfFaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := a.Say(t.Context(), lobby, chat.Draft{Key: "7", Body: chat.Body{Kind: chat.KindText, Text: text(t, "mine")}}); err != nil {
+	if err := a.Say(t.Context(), lobby, chat.Draft{Key: "7", Body: chat.Body{Kind: chat.KindText, Text: apitest.Text(t, "mine")}}); err != nil {
 		t.Fatal(err)
 	}
 	for st, want := range map[*Stream]string{as: "7", bs: ""} {
@@ -188,15 +189,15 @@ func TestKeysOfFaces(t *testing.T) {
 			t.Errorf("%q, want %q", m.Key, want)
 		}
 	}
-	f.refuse = "full"
-	if err := a.Say(t.Context(), lobby, chat.Draft{Key: "8", Body: chat.Body{Kind: chat.KindText, Text: text(t, "no")}}); err != nil {
+	f.Behave(apitest.Behaviour{Refuse: "full"})
+	if err := a.Say(t.Context(), lobby, chat.Draft{Key: "8", Body: chat.Body{Kind: chat.KindText, Text: apitest.Text(t, "no")}}); err != nil {
 		t.Fatal(err)
 	}
 	all := await(t, as, "refusal", func(ev chat.Event) bool { _, ok := ev.(chat.Refused); return ok })
 	if r := all[len(all)-1].(chat.Refused); r.Key != "8" || r.Reason != "full" {
 		t.Fatal(r)
 	}
-	f.happen(chat.Notice{Code: chat.NoticeClock})
+	f.Happen(chat.Notice{Code: chat.NoticeClock})
 	for _, ev := range await(t, bs, "notice", hasCode(chat.NoticeClock)) {
 		if _, ok := ev.(chat.Refused); ok {
 			t.Fatal("another face's refusal")
@@ -206,7 +207,7 @@ func TestKeysOfFaces(t *testing.T) {
 
 // A room is left when the last face leaves it.
 func TestLeaveIsPerFace(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	a, b := attach(t, s, Options{}), attach(t, s, Options{})
 	lobby := chat.InRoom("lobby")
@@ -216,17 +217,17 @@ func TestLeaveIsPerFace(t *testing.T) {
 	if o, err := b.Join(t.Context(), "lobby"); err != nil || o.First {
 		t.Fatal(o, err)
 	}
-	if err := a.Leave(t.Context(), lobby); err != nil || f.opened(lobby) == 0 {
+	if err := a.Leave(t.Context(), lobby); err != nil || f.Opened(lobby) == 0 {
 		t.Fatal("left for the other too", err)
 	}
-	if err := b.Leave(t.Context(), lobby); err != nil || f.opened(lobby) != 0 {
+	if err := b.Leave(t.Context(), lobby); err != nil || f.Opened(lobby) != 0 {
 		t.Fatal("not left", err)
 	}
 }
 
 // Two faces and ten writers on one node: each sees all, in one order.
 func TestTwoFacesTenWriters(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	s := serve(t, f)
 	lobby := chat.InRoom("lobby")
 	faces := [2]*Stream{listenTo(t, attach(t, s, Options{})), listenTo(t, attach(t, s, Options{}))}
@@ -242,14 +243,14 @@ func TestTwoFacesTenWriters(t *testing.T) {
 				t.Error(err)
 			}
 			for i := range each {
-				if err := c.Say(context.Background(), lobby, chat.Draft{Key: fmt.Sprint(i), Body: chat.Body{Kind: chat.KindText, Text: text(t, fmt.Sprintf("%d %d", w, i))}}); err != nil {
+				if err := c.Say(context.Background(), lobby, chat.Draft{Key: fmt.Sprint(i), Body: chat.Body{Kind: chat.KindText, Text: apitest.Text(t, fmt.Sprintf("%d %d", w, i))}}); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	f.happen(chat.Notice{Code: chat.NoticeClock})
+	f.Happen(chat.Notice{Code: chat.NoticeClock})
 	var seen [2][]string
 	for i, st := range faces {
 		for _, ev := range await(t, st, "end", hasCode(chat.NoticeClock)) {

@@ -72,7 +72,7 @@ func (s *Server) start(r *http.Request) (first []byte, at uint64, err error) {
 	}
 	at, known, err := s.ring.place(last)
 	if err == nil && !known { // of a node that has ended: all that this one knows is new
-		return appendEvent(nil, "", eventMissed, missedNotice("another process runs the node now: what happened in between is in the history")), 0, nil
+		return new(encoder).event(nil, "", eventMissed, missedNotice("another process runs the node now: what happened in between is in the history")), 0, nil
 	}
 	return nil, at, err
 }
@@ -84,8 +84,9 @@ func (s *Server) afresh() (first []byte, at uint64) {
 	at = s.ring.newest()
 	evs := s.board.first(ready)
 	s.mu.Unlock()
+	var enc encoder
 	for _, ev := range evs {
-		first = appendEvent(first, s.ring.id(at), nameOf(ev), ev)
+		first = enc.event(first, s.ring.id(at), nameOf(ev), ev)
 	}
 	return first, at
 }
@@ -93,14 +94,17 @@ func (s *Server) afresh() (first []byte, at uint64) {
 // follow writes events until the client is gone, reads nothing, or the node ends.
 func (s *Server) follow(ctx context.Context, w http.ResponseWriter, buf []byte, at uint64) {
 	rc := http.NewResponseController(w)
+	var enc encoder
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
 	for {
 		c := s.ring.after(at, maxChunk)
 		if c.missed > 0 {
 			text := fmt.Sprintf("%d events were not shown: this face was too slow for them", c.missed)
-			buf = appendEvent(buf, s.ring.id(at+c.missed), eventMissed, missedNotice(text))
+			buf = enc.event(buf, s.ring.id(at+c.missed), eventMissed, missedNotice(text))
 		}
 		for i, ev := range c.events {
-			buf = appendEvent(buf, s.ring.id(c.last-uint64(len(c.events)-1-i)), nameOf(ev), ev)
+			buf = enc.event(buf, s.ring.id(c.last-uint64(len(c.events)-1-i)), nameOf(ev), ev)
 		}
 		at = c.last
 		over := c.ended && len(c.events) == 0
@@ -118,6 +122,8 @@ func (s *Server) follow(ctx context.Context, w http.ResponseWriter, buf []byte, 
 		}
 		select {
 		case <-c.more:
+		case <-beat.C:
+			buf = append(buf, ":\n\n"...) // a comment: the node lives
 		case <-ctx.Done():
 			return
 		}
@@ -137,15 +143,14 @@ func flush(w http.ResponseWriter, rc *http.ResponseController, b []byte) bool {
 	return rc.Flush() == nil && rc.SetWriteDeadline(time.Time{}) == nil
 }
 
-// appendEvent appends an event in the form of server-sent events. Without an ID
-// the client keeps the last.
-func appendEvent(b []byte, id, name string, ev chat.Event) []byte {
+// event appends an event in the form of server-sent events. Without an ID the
+// client keeps the last.
+func (e *encoder) event(b []byte, id, name string, ev chat.Event) []byte {
 	if id != "" {
-		b = fmt.Appendf(b, "id: %s\n", id)
+		b = append(append(append(b, "id: "...), id...), '\n')
 	}
-	b = fmt.Appendf(b, "event: %s\ndata: ", name)
-	b = append(b, EncodeEvent(ev)...)
-	return append(b, "\n\n"...)
+	b = append(append(append(b, "event: "...), name...), "\ndata: "...)
+	return append(e.append(b, ev), "\n\n"...)
 }
 
 // nameOf is an event's name in a stream, its "type".

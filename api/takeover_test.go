@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/p2pchat/p2pchat/api/apitest"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/history"
 	"github.com/p2pchat/p2pchat/identity"
@@ -21,15 +22,15 @@ type dynasty struct {
 
 	mu     sync.Mutex
 	server *Server
-	node   *fakeNode
+	node   *apitest.Node
 	unlock func() error
 	over   bool
 	owners int
-	said   int
 }
 
 func newDynasty(t testing.TB) *dynasty {
-	d := &dynasty{t: t, dir: folderOf(t, t.TempDir()+"/data").Dir(), log: history.NewMemory(history.Config{Self: peerN(0)})}
+	d := &dynasty{t: t, node: apitest.New(t)}
+	d.dir, d.log = d.node.Folder.Dir(), d.node.Log
 	d.claim()
 	t.Cleanup(func() {
 		d.mu.Lock()
@@ -56,9 +57,8 @@ func (d *dynasty) claim() {
 		d.t.Error(err)
 		return
 	}
-	f := newFake()
-	f.log, f.said = d.log, d.said
-	s, err := Serve(context.Background(), Config{Node: f, Events: f, History: d.log, Folder: folder})
+	f := d.node.Heir()
+	s, err := Serve(context.Background(), Config{Node: f, Events: f, History: f.Log, Folder: folder})
 	if err != nil {
 		d.t.Error(err)
 		return
@@ -75,10 +75,7 @@ func (d *dynasty) end() {
 	if err := s.Close(); err != nil {
 		d.t.Error(err)
 	}
-	f.die()
-	d.mu.Lock()
-	d.said = f.count()
-	d.mu.Unlock()
+	f.Die()
 	if err := unlock(); err != nil {
 		d.t.Error(err)
 	}
@@ -90,22 +87,12 @@ func (d *dynasty) kill() {
 	d.mu.Lock()
 	s, f, unlock := d.server, d.node, d.unlock
 	d.mu.Unlock()
-	f.die()
+	f.Die()
 	_ = s.http.Close()
 	_ = s.Close()
-	d.mu.Lock()
-	d.said = f.count()
-	d.mu.Unlock()
 	if err := unlock(); err != nil {
 		d.t.Error(err)
 	}
-}
-
-// die lets nothing be stored any more.
-func (f *fakeNode) die() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.dead = true
 }
 
 // The owner ends, or is killed, again and again, while faces write: none loses or
@@ -138,7 +125,7 @@ func TestHandOver(t *testing.T) {
 						case <-time.After(time.Millisecond):
 						}
 						n := said[w]
-						err := c.Say(context.Background(), lobby, chat.Draft{Key: fmt.Sprint(n), Body: chat.Body{Kind: chat.KindText, Text: text(t, fmt.Sprintf("%d/%d", w, n))}})
+						err := c.Say(context.Background(), lobby, chat.Draft{Key: fmt.Sprint(n), Body: chat.Body{Kind: chat.KindText, Text: apitest.Text(t, fmt.Sprintf("%d/%d", w, n))}})
 						if err != nil {
 							t.Error(err)
 							return
@@ -188,7 +175,7 @@ func TestHandOver(t *testing.T) {
 				}
 			}
 			stored := make(map[string]int)
-			all, err := d.log.Messages(t.Context(), history.Query{Conversation: lobby.ID(peerN(0)), After: history.Beginning(), Limit: MaxPage})
+			all, err := d.log.Messages(t.Context(), history.Query{Conversation: lobby.ID(apitest.Person(0)), After: history.Beginning(), Limit: MaxPage})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +183,7 @@ func TestHandOver(t *testing.T) {
 				for _, e := range all {
 					stored[e.Body.Text.Raw()]++
 				}
-				all, err = d.log.Messages(t.Context(), history.Query{Conversation: lobby.ID(peerN(0)), After: all[len(all)-1].Place, Limit: MaxPage})
+				all, err = d.log.Messages(t.Context(), history.Query{Conversation: lobby.ID(apitest.Person(0)), After: all[len(all)-1].Place, Limit: MaxPage})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -241,5 +228,5 @@ func TestNodeLostAndBack(t *testing.T) {
 		back = back || hasCode(NoticeNodeBack)(ev)
 		return back && hasCode(chat.NoticeMissed)(ev)
 	})
-	until(t, "the room is open again", func() bool { return d.node.opened(chat.InRoom("lobby")) > 0 })
+	until(t, "the room is open again", func() bool { return d.node.Opened(chat.InRoom("lobby")) > 0 })
 }

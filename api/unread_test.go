@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/p2pchat/p2pchat/api/apitest"
 	"github.com/p2pchat/p2pchat/chat"
 )
 
@@ -39,7 +40,7 @@ func unreadIn(t testing.TB, c *Client, conv chat.Conversation) int {
 }
 
 func TestUnread(t *testing.T) {
-	f := newFake()
+	f := apitest.New(t)
 	folder := folderOf(t, t.TempDir()+"/data")
 	s := serveIn(t, f, folder)
 	c := attach(t, s, Options{})
@@ -47,11 +48,11 @@ func TestUnread(t *testing.T) {
 	if _, err := c.Join(t.Context(), "lobby"); err != nil {
 		t.Fatal(err)
 	}
-	f.hear(t, lobby, 1, "one")
-	two := f.hear(t, lobby, 1, "two")
+	f.Hear(lobby, 1, "one")
+	two := f.Hear(lobby, 1, "two")
 	until(t, "two are unread", func() bool { return unreadIn(t, c, lobby) == 2 })
-	f.hear(t, lobby, 1, "three")
-	if _, err := c.Send(t.Context(), lobby, chat.Body{Kind: chat.KindText, Text: text(t, "mine")}); err != nil {
+	f.Hear(lobby, 1, "three")
+	if _, err := c.Send(t.Context(), lobby, chat.Body{Kind: chat.KindText, Text: apitest.Text(t, "mine")}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "three are unread, and ours is not", func() bool { return unreadIn(t, c, lobby) == 3 })
@@ -64,7 +65,7 @@ func TestUnread(t *testing.T) {
 		t.Fatal(got)
 	}
 	for range MaxUnread + 5 {
-		f.hear(t, lobby, 1, "more")
+		f.Hear(lobby, 1, "more")
 	}
 	until(t, "more are not counted than must", func() bool { return unreadIn(t, c, lobby) == MaxUnread })
 	// The mark outlives the node.
@@ -72,8 +73,8 @@ func TestUnread(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	g := newFake()
-	g.log = f.log
+	g := apitest.New(t)
+	g.Log = f.Log
 	c = attach(t, serveIn(t, g, folder), Options{})
 	o, err := c.Conversation(t.Context(), lobby)
 	if err != nil || o.Read == nil || *o.Read != two.ID {
@@ -87,5 +88,5 @@ func TestDamagedMarks(t *testing.T) {
 	if err := folder.WriteFile(marksFile, []byte("{")); err != nil {
 		t.Fatal(err)
 	}
-	attach(t, serveIn(t, newFake(), folder), Options{})
+	attach(t, serveIn(t, apitest.New(t), folder), Options{})
 }

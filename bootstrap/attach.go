@@ -20,6 +20,10 @@ import (
 	"github.com/p2pchat/p2pchat/chat"
 )
 
+// MaxSeeds is how many seeds an Attachment has at most, so that invites cannot
+// make a node dial without end.
+const MaxSeeds = 64
+
 const (
 	// dialTimeout bounds one attempt to reach a seed, on all its addresses.
 	dialTimeout = 10 * time.Second
@@ -37,7 +41,7 @@ var errSelf = errors.New("this is our own address")
 
 // Config configures an Attachment. The zero value has no seeds.
 type Config struct {
-	// Seeds are whom to stay attached to.
+	// Seeds are whom to stay attached to, besides those of Attachment.Add.
 	Seeds []peer.AddrInfo
 	// Seed says that this node is a seed itself, so that the others may be
 	// dialling us at the same moment as we them.
@@ -84,16 +88,22 @@ type SeedStatus struct {
 type Attachment struct {
 	h      corehost.Host
 	cfg    Config
+	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	seeds  []*seed // never changes
+	// mu guards all below; nothing waits while it is locked.
+	mu     sync.Mutex
+	closed bool
+	seeds  []*seed // as they came
 	byPeer map[peer.ID]*seed
+	// watching is set once events of the host are heard.
+	watching bool
 }
 
 // A seed is what an Attachment knows of one of its seeds.
 type seed struct {
-	info peer.AddrInfo
+	id peer.ID
 	// nudge says that the connection may have come or gone. It holds one: more
 	// would say the same.
 	nudge chan struct{}
@@ -101,52 +111,26 @@ type seed struct {
 	moved chan struct{}
 
 	mu     sync.Mutex
-	status SeedStatus
+	addrs  []ma.Multiaddr
+	status SeedStatus // without Addrs
 }
 
 // Attach dials all seeds at once, and from then on whichever is lost, until
 // Close. It returns at once.
 func Attach(h corehost.Host, cfg Config) *Attachment {
-	ctx, cancel := context.WithCancel(context.Background())
-	a := &Attachment{h: h, cfg: cfg, cancel: cancel, byPeer: make(map[peer.ID]*seed)}
-	now := time.Now()
-	for _, info := range mergeAll(cfg.Seeds) {
-		id, err := chat.PeerIDFromLibp2p(info.ID)
-		if err != nil {
-			cfg.log().Debug("ignored a seed", "peer", info.ID, "err", err)
-			continue
-		}
-		s := &seed{info: info, nudge: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
-		s.status = SeedStatus{Peer: id, Addrs: slices.Clone(info.Addrs), Since: now}
-		a.seeds = append(a.seeds, s)
-		if info.ID == h.ID() {
-			s.status.LastError = errSelf
-			continue
-		}
-		a.byPeer[info.ID] = s
-		h.ConnManager().Protect(info.ID, protection)
-	}
-	if len(a.byPeer) == 0 {
-		return a
-	}
-	a.watch(ctx)
-	for _, s := range a.byPeer {
-		k := &keeper{a: a, seed: s, lost: now}
-		a.wg.Go(func() { k.run(ctx) })
-	}
+	a := &Attachment{h: h, cfg: cfg, byPeer: make(map[peer.ID]*seed)}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.Add(cfg.Seeds)
 	return a
 }
 
-func mergeAll(seeds []peer.AddrInfo) (merged []peer.AddrInfo) {
-	for _, s := range seeds {
-		merged = merge(merged, s)
-	}
-	return merged
-}
-
 // watch starts the goroutine that wakes the keeper of a seed whose connection
-// came or went.
-func (a *Attachment) watch(ctx context.Context) {
+// came or went. a.mu is held.
+func (a *Attachment) watch() {
+	if a.watching {
+		return
+	}
+	a.watching = true
 	sub, err := a.h.EventBus().Subscribe(new(event.EvtPeerConnectednessChanged), eventbus.BufSize(eventBuffer))
 	if err != nil {
 		// Only a wrong event type can do this; keepers look by themselves, too.
@@ -157,21 +141,28 @@ func (a *Attachment) watch(ctx context.Context) {
 		defer sub.Close()
 		for {
 			select {
-			case <-ctx.Done():
+			case <-a.ctx.Done():
 				return
 			case e, ok := <-sub.Out():
 				if !ok {
 					return
 				}
-				if s := a.byPeer[e.(event.EvtPeerConnectednessChanged).Peer]; s != nil {
-					select {
-					case s.nudge <- struct{}{}:
-					default:
-					}
-				}
+				a.nudge(e.(event.EvtPeerConnectednessChanged).Peer)
 			}
 		}
 	})
+}
+
+// nudge wakes the keeper of a peer, if it is a seed.
+func (a *Attachment) nudge(p peer.ID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.byPeer[p]; s != nil {
+		select {
+		case s.nudge <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // headStart is what we give another seed that may be dialling us.
@@ -183,7 +174,7 @@ func (a *Attachment) headStart(other peer.ID) time.Duration {
 }
 
 func (a *Attachment) connected(s *seed) bool {
-	return a.h.Network().Connectedness(s.info.ID) == network.Connected
+	return a.h.Network().Connectedness(s.id) == network.Connected
 }
 
 // record notes how it stands and tells cfg.Changed of a difference.
@@ -205,13 +196,14 @@ func (a *Attachment) record(s *seed, connected bool, err error) (came bool) {
 	return came
 }
 
-// Status tells how it stands with each seed, in the order they were given.
+// Status tells how it stands with each seed, in the order they came.
 func (a *Attachment) Status() []SeedStatus {
-	all := make([]SeedStatus, len(a.seeds))
-	for i, s := range a.seeds {
-		s.mu.Lock()
-		all[i] = s.status
-		s.mu.Unlock()
+	a.mu.Lock()
+	seeds := slices.Clone(a.seeds)
+	a.mu.Unlock()
+	all := make([]SeedStatus, len(seeds))
+	for i, s := range seeds {
+		all[i] = s.now()
 	}
 	return all
 }
@@ -219,9 +211,12 @@ func (a *Attachment) Status() []SeedStatus {
 // Close lets the seeds go: connections stay open, but are no longer protected
 // nor redialled. When it returns, no goroutine of the attachment is left.
 func (a *Attachment) Close() {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
 	a.cancel()
 	a.wg.Wait()
-	for p := range a.byPeer {
+	for p := range a.byPeer { // nobody changes it any more
 		a.h.ConnManager().Unprotect(p, protection)
 	}
 }

@@ -32,7 +32,7 @@ type keeper struct {
 
 // run owns the connection with the seed until ctx ends.
 func (k *keeper) run(ctx context.Context) {
-	k.wait = k.a.headStart(k.info.ID)
+	k.wait = k.a.headStart(k.id)
 	for ctx.Err() == nil {
 		switch {
 		case k.a.connected(k.seed):
@@ -49,7 +49,7 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) hold(ctx context.Context) {
 	if k.a.record(k.seed, true, nil) {
 		k.reached = time.Now()
-		k.a.cfg.log().Debug("attached to seed", "peer", k.info.ID)
+		k.a.cfg.log().Debug("attached to seed", "peer", k.id)
 	}
 	woken := k.pause(ctx, lookAgain)
 	if woken == moved {
@@ -59,7 +59,7 @@ func (k *keeper) hold(ctx context.Context) {
 		return
 	}
 	k.a.record(k.seed, false, nil)
-	k.a.cfg.log().Debug("lost seed", "peer", k.info.ID)
+	k.a.cfg.log().Debug("lost seed", "peer", k.id)
 	if woken == moved {
 		k.afresh()
 		return
@@ -89,20 +89,20 @@ func (k *keeper) try(ctx context.Context) {
 		k.afresh()
 	default:
 		k.a.record(k.seed, false, err)
-		k.a.cfg.log().Debug("seed not reached", "peer", k.info.ID, "failed", k.failed+1, "err", chat.SafeString(err.Error()))
+		k.a.cfg.log().Debug("seed not reached", "peer", k.id, "failed", k.failed+1, "err", chat.SafeString(err.Error()))
 		k.later(time.Since(began))
 	}
 }
 
 // later plans the next attempt, after one that took so long.
 func (k *keeper) later(took time.Duration) {
-	k.wait = k.a.headStart(k.info.ID) + redialPause(k.failed, time.Since(k.lost), took, k.a.cfg.rand())
+	k.wait = k.a.headStart(k.id) + redialPause(k.failed, time.Since(k.lost), took, k.a.cfg.rand())
 	k.failed++
 }
 
 // afresh forgets what happened in the network we come from.
 func (k *keeper) afresh() {
-	k.lost, k.failed, k.wait = time.Now(), 0, k.a.headStart(k.info.ID)
+	k.lost, k.failed, k.wait = time.Now(), 0, k.a.headStart(k.id)
 }
 
 // errMoved says that an attempt was given up: it left by the old network.
@@ -131,7 +131,7 @@ func (k *keeper) dial(ctx context.Context) error {
 func (k *keeper) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(network.WithForceDirectDial(ctx, "seed"), dialTimeout)
 	defer cancel()
-	if err := k.a.h.Connect(ctx, k.info); err != nil {
+	if err := k.a.h.Connect(ctx, k.info()); err != nil {
 		return err
 	}
 	if !k.a.connected(k.seed) {

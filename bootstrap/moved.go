@@ -17,6 +17,8 @@ const probeTimeout = 2 * time.Second
 // that is not connected is dialled at once, however often that has failed. It
 // returns at once.
 func (a *Attachment) Moved() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, s := range a.byPeer {
 		select {
 		case s.moved <- struct{}{}:
@@ -30,10 +32,10 @@ func (a *Attachment) probe(ctx context.Context, s *seed) {
 	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "seed"), probeTimeout)
 	defer cancel()
 	// The ping's goroutine ends with ctx, and needs nobody to read its answers.
-	answer, ok := <-ping.Ping(ctx, a.h, s.info.ID)
+	answer, ok := <-ping.Ping(ctx, a.h, s.id)
 	if ok && answer.Error == nil {
 		return
 	}
-	a.cfg.log().Debug("seed does not answer any more", "peer", s.info.ID, "err", answer.Error)
-	_ = a.h.Network().ClosePeer(s.info.ID)
+	a.cfg.log().Debug("seed does not answer any more", "peer", s.id, "err", answer.Error)
+	_ = a.h.Network().ClosePeer(s.id)
 }

@@ -29,6 +29,7 @@ import (
 	tptu "github.com/libp2p/go-libp2p/p2p/net/upgrader"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/p2pchat/p2pchat/chat"
 )
@@ -102,6 +103,9 @@ type Config struct {
 	// listeners are renewed already, on a goroutine of its own, one call at a
 	// time. It may not block long: Close waits for it. If nil, nobody is told.
 	Moved func(why string)
+	// Metrics receives libp2p's own metrics, for Prometheus. They belong to the
+	// process: several hosts share them. If nil, none are kept.
+	Metrics prometheus.Registerer
 	// Log receives debug records. If nil, they are dropped.
 	Log *slog.Logger
 
@@ -153,6 +157,7 @@ type Host struct {
 	observer   *observer
 	puncher    *puncher
 	mapper     *mapper       // nil: the router is not asked
+	relayed    atomic.Uint64 // bytes, as a seed
 	relays     *reservations // nil: no seeds, or a seed
 	proofs     *proofs       // nil: as above
 
@@ -224,7 +229,7 @@ func (h *Host) assemble(id peer.ID) (err error) {
 		}
 	}()
 
-	rm, err := newResourceManager()
+	rm, err := newResourceManager(h.cfg.Metrics)
 	if err != nil {
 		return fmt.Errorf("resource manager: %w", err)
 	}
@@ -266,6 +271,9 @@ func (h *Host) assemble(id peer.ID) (err error) {
 		EnablePing:   true,
 		UserAgent:    h.cfg.userAgent(),
 		AddrsFactory: h.addrs,
+
+		EnableMetrics:        h.cfg.Metrics != nil,
+		PrometheusRegisterer: h.cfg.Metrics,
 	})
 	if err != nil {
 		return err
@@ -332,6 +340,9 @@ func newPeerstore(id peer.ID, key crypto.PrivKey) (peerstore.Peerstore, error) {
 }
 
 func (h *Host) newSwarm(id peer.ID, ps peerstore.Peerstore, bus event.Bus, rm network.ResourceManager, gate *gater, more ...swarm.Option) (*swarm.Swarm, error) {
+	if h.cfg.Metrics != nil {
+		more = append(more, swarm.WithMetricsTracer(swarm.NewMetricsTracer(swarm.WithRegisterer(h.cfg.Metrics))))
+	}
 	return swarm.NewSwarm(id, ps, bus, append([]swarm.Option{
 		swarm.WithResourceManager(rm),
 		swarm.WithConnectionGater(gate),

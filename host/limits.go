@@ -8,6 +8,7 @@ import (
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
 	"github.com/libp2p/go-libp2p/x/rate"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // The limits are fixed, never infinite and never scaled to the machine: what a
@@ -139,11 +140,22 @@ func resources(streamsIn, streamsOut, streams, connsIn, connsOut, conns, fds, me
 	}
 }
 
-func newResourceManager() (network.ResourceManager, error) {
+// newResourceManager makes the limits. Its own metrics go to a registry that is
+// global, unless one is given.
+func newResourceManager(metrics prometheus.Registerer) (network.ResourceManager, error) {
+	reports := rcmgr.WithMetricsDisabled()
+	if metrics != nil {
+		rcmgr.MustRegisterWith(metrics)
+		reporter, err := rcmgr.NewStatsTraceReporter()
+		if err != nil {
+			return nil, err
+		}
+		reports = rcmgr.WithTraceReporter(reporter)
+	}
 	loopback4, loopback6 := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")
 	return rcmgr.NewResourceManager(
 		rcmgr.NewFixedLimiter(limits().Build(rcmgr.ConcreteLimitConfig{})),
-		rcmgr.WithMetricsDisabled(), // they go to a registry that is global
+		reports,
 		rcmgr.WithNetworkPrefixLimit(
 			[]rcmgr.NetworkPrefixLimit{{Network: loopback4, ConnCount: connsAll}},
 			[]rcmgr.NetworkPrefixLimit{{Network: loopback6, ConnCount: connsAll}},

@@ -29,7 +29,7 @@ func TestEveryLimitIsSet(t *testing.T) {
 }
 
 func TestConnectionsOfOneAddressAreLimited(t *testing.T) {
-	rm, err := newResourceManager()
+	rm, err := newResourceManager(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestNewConnectionsAreRateLimited(t *testing.T) {
 }
 
 func TestOnePeerCannotTakeAll(t *testing.T) {
-	rm, err := newResourceManager()
+	rm, err := newResourceManager(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

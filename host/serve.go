@@ -76,6 +76,7 @@ func (h *Host) serveRelay() error {
 	r, err := relay.New(share{h, func(st network.Stream) bool { return h.streamsFrom(st) <= maxCircuitsOfIP }},
 		relay.WithResources(h.cfg.RelayLimit.resources()),
 		relay.WithACL(relayGate{h.gate}),
+		relay.WithMetricsTracer(newRelayMeter(h.cfg.Metrics, &h.relayed)),
 		// In one home, or in a lab, a seed has private addresses only.
 		relay.WithReservationAddressFilter(func(a ma.Multiaddr) bool { return !manet.IsIPLoopback(a) }),
 	)

@@ -30,6 +30,14 @@ func (n *Node) PeerAt(ctx context.Context, addr ma.Multiaddr) (chat.PeerID, erro
 // AddAddrs tells the node where a peer may be found.
 func (n *Node) AddAddrs(info peer.AddrInfo) { n.discovery.AddAddrs(info) }
 
+// Connect connects to a peer, wherever it is found, if it is not connected.
+func (n *Node) Connect(ctx context.Context, p chat.PeerID) error {
+	if p == n.self || n.cfg.blocked(p) || n.Connected(p) {
+		return nil
+	}
+	return n.connect(ctx, p)
+}
+
 // SetName changes the nickname.
 func (n *Node) SetName(name chat.Text) {
 	n.mu.Lock()
@@ -150,6 +158,8 @@ func (n *Node) Members(ctx context.Context, conv chat.Conversation) ([]chat.Memb
 		return nil, fmt.Errorf("members of %s: %w", conv, chat.ErrNotFound)
 	}
 	var out []chat.Member
-	err := c.call(ctx, func() { out = c.memberEvents() })
-	return out, err
+	if err := c.call(ctx, func() { out = c.memberEvents() }); err != nil {
+		return nil, err // out may yet be written
+	}
+	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/discovery"
@@ -24,7 +25,7 @@ type Config struct {
 	Listen, ListenOptional []ma.Multiaddr
 	// Name is the nickname others see. If empty, they see the end of the peer ID.
 	Name chat.Text
-	// Seeds are the nodes to begin with.
+	// Seeds are the nodes to begin with; see Node.AddSeeds.
 	Seeds []peer.AddrInfo
 	// Seed makes this node a seed: a DHT server that takes no messages.
 	Seed bool
@@ -56,6 +57,8 @@ type Config struct {
 	// Nick is what a peer called itself in an earlier run. If nil, that is not
 	// known.
 	Nick func(chat.PeerID) (chat.Text, bool)
+	// Metrics receives libp2p's metrics; see host.Config. If nil, none are kept.
+	Metrics prometheus.Registerer
 	// Log receives debug records. If nil, they are dropped.
 	Log *slog.Logger
 	// NewHost builds the host; tests put one of a network in memory here. If

@@ -82,9 +82,9 @@ func (n *Node) waitingFor() (text, detail string) {
 	up := slices.ContainsFunc(seeds, func(s bootstrap.SeedStatus) bool { return s.Connected })
 	down, detail := seedTrouble(seeds)
 	switch {
-	case len(n.cfg.Seeds) == 0 && n.cfg.NoMDNS:
+	case len(n.given.all()) == 0 && n.cfg.NoMDNS:
 		return "nobody is here yet, and no seed is set; waiting for people met before", ""
-	case len(n.cfg.Seeds) == 0:
+	case len(n.given.all()) == 0:
 		return "nobody is here yet; looking on the local network", ""
 	case up:
 		return "nobody else is here yet; waiting", ""

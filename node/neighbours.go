@@ -28,7 +28,7 @@ func (n *Node) relayed(p chat.PeerID) bool {
 }
 
 // isSeed reports whether p is one of the seeds this node was given.
-func (n *Node) isSeed(p peer.ID) bool { return n.given[p] }
+func (n *Node) isSeed(p peer.ID) bool { return n.given.has(p) }
 
 // forwards reports whether p passes on rooms without being in them. Only seeds
 // do, and they alone relay. Until identify has told, who was given as a seed is

@@ -47,8 +47,8 @@ type Node struct {
 	direct    *direct.Service
 	catchup   *catchup.Service
 
-	attaching chan struct{}    // closed when seeds is set
-	given     map[peer.ID]bool // the seeds in cfg
+	attaching chan struct{} // closed when seeds is set
+	given     seedSet       // those of cfg, and of AddSeeds
 
 	close sync.Once
 	wg    sync.WaitGroup
@@ -75,16 +75,13 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 		cfg:       cfg,
 		started:   time.Now(),
 		attaching: make(chan struct{}),
-		given:     make(map[peer.ID]bool),
 		relayedTo: make(map[chat.PeerID]bool),
 		name:      cfg.Name,
 		log:       cfg.History,
 		convs:     make(map[chat.ConversationID]*conversation),
 		names:     make(map[chat.PeerID]chat.Text),
 	}
-	for _, s := range cfg.Seeds {
-		n.given[s.ID] = true
-	}
+	n.given.add(cfg.Seeds)
 	n.ctx, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -99,7 +96,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 		Key: cfg.Key, Listen: cfg.Listen, ListenOptional: cfg.ListenOptional,
 		Relays: cfg.Seeds, Seed: cfg.Seed, RelayLimit: cfg.RelayLimit,
 		NoPortMapping: cfg.NoPortMapping, Moved: n.moved,
-		Blocked: n.blocks, Log: cfg.logger(),
+		Blocked: n.blocks, Metrics: cfg.Metrics, Log: cfg.logger(),
 	}); err != nil {
 		return nil, err
 	}
@@ -127,7 +124,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	// The seeds are dialled by bootstrap, and known to the DHT.
 	if n.discovery, err = discovery.New(n.host, discovery.Config{
 		Server: cfg.Seed, NoMDNS: cfg.NoMDNS, Book: cfg.Book, Log: cfg.logger(),
-		Bootstrap: func() []peer.AddrInfo { return cfg.Seeds },
+		Bootstrap: n.given.all,
 		Allowed:   func(p peer.ID) bool { return !n.blocks(p) },
 	}); err != nil {
 		return nil, fmt.Errorf("start discovery: %w", err)

@@ -110,8 +110,8 @@ func (l *roomLink) connected() []chat.PeerID {
 
 // connectedSeeds are those of the seeds we were given that are connected.
 func (n *Node) connectedSeeds() (out []chat.PeerID) {
-	for p := range n.given {
-		if id, err := chat.PeerIDFromLibp2p(p); err == nil && n.Connected(id) && !n.relayed(id) {
+	for _, s := range n.given.all() {
+		if id, err := chat.PeerIDFromLibp2p(s.ID); err == nil && n.Connected(id) && !n.relayed(id) {
 			out = append(out, id)
 		}
 	}

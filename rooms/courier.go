@@ -26,6 +26,15 @@ type courier struct {
 	behind atomic.Pointer[map[string][]peer.ID]
 	mesh   map[string]map[peer.ID]struct{} // as gossipsub has it
 	queue  chan parcel                     // courierQueue
+	passed atomic.Uint64
+}
+
+// Forwarded is how many messages of forwarded rooms were passed on.
+func (s *Service) Forwarded() uint64 {
+	if s.courier == nil {
+		return 0
+	}
+	return s.courier.passed.Load()
 }
 
 // A parcel is a message and those who are to get it.
@@ -68,7 +77,11 @@ func (c *courier) DeliverMessage(m *pubsub.Message) {
 		return
 	}
 	topic := m.GetTopic()
-	to := slices.DeleteFunc(slices.Clone((*behind)[topic]), func(p peer.ID) bool {
+	those, forwarded := (*behind)[topic]
+	if forwarded {
+		c.passed.Add(1)
+	}
+	to := slices.DeleteFunc(slices.Clone(those), func(p peer.ID) bool {
 		_, inMesh := c.mesh[topic][p]
 		return inMesh || p == m.ReceivedFrom
 	})

@@ -10,7 +10,7 @@ import (
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/host"
-	"github.com/p2pchat/p2pchat/node"
+	"github.com/p2pchat/p2pchat/ui/line"
 )
 
 // The least that a relayed connection may be limited to: less would cut every
@@ -63,26 +63,37 @@ func (f *seedFlags) limit(set *pflag.FlagSet) (limit host.RelayLimit, err error)
 // bootstrap runs a seed until it is told to end, which is how it should end.
 func (p *program) bootstrap(ctx context.Context, limit host.RelayLimit) error {
 	p.flags.relayLimit = limit
-	err := p.withNode(ctx, true, func(r *running) error {
-		events := r.Subscribe()
-		defer events.Close()
-		for _, a := range r.Addrs() {
-			if err := p.print(a); err != nil {
-				return fmt.Errorf("print addresses: %w", err)
-			}
-		}
-		fmt.Fprintln(p.err, "ready")
-		return p.notices(ctx, events)
-	})
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	folder, err := p.folder()
+	if err != nil {
+		return err
+	}
+	with := p.nodeSettings()
+	o, err := p.own(ctx, folder, true, with)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(p.seed(ctx, o), o.close()); ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return err
 }
 
+// seed says where the seed is found, and then what concerns it until ctx ends.
+func (p *program) seed(ctx context.Context, o *owner) error {
+	events := o.Subscribe()
+	defer events.Close()
+	for _, a := range o.Addrs() {
+		if err := p.print(a); err != nil {
+			return fmt.Errorf("print addresses: %w", err)
+		}
+	}
+	fmt.Fprintln(p.err, "ready")
+	return p.notices(ctx, events)
+}
+
 // notices shows what concerns the node itself until ctx ends, whose error it
 // returns.
-func (p *program) notices(ctx context.Context, events *node.Subscription) error {
+func (p *program) notices(ctx context.Context, events line.Events) error {
 	for {
 		evs, err := events.Next(ctx)
 		for _, ev := range evs {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,53 +12,15 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
-	"github.com/p2pchat/p2pchat/node"
 )
-
-// connectionObject is one line of peers -v --json (README.md, "For scripts").
-type connectionObject struct {
-	Type      string       `json:"type"`
-	Nick      chat.Text    `json:"nick"`
-	Peer      chat.PeerID  `json:"peer"`
-	Role      string       `json:"role"`
-	Relayed   bool         `json:"relayed"`
-	Via       *chat.PeerID `json:"via,omitempty"`
-	Inbound   bool         `json:"inbound"`
-	Local     safe         `json:"local"`
-	Remote    safe         `json:"remote"`
-	Transport safe         `json:"transport"`
-	Security  safe         `json:"security"`
-	Muxer     safe         `json:"muxer"`
-	Opened    time.Time    `json:"opened"`
-	In        uint64       `json:"in_bytes"`
-	Out       uint64       `json:"out_bytes"`
-	RTT       float64      `json:"rtt_ms"`
-	Streams   []safe       `json:"streams"`
-}
 
 // A safe string is written with everything escaped that could hurt a terminal.
 type safe string
 
 // MarshalJSON implements json.Marshaler.
 func (s safe) MarshalJSON() ([]byte, error) { return chat.AppendJSON(nil, string(s)), nil }
-
-func connectionJSON(c node.Connection) (string, error) {
-	o := connectionObject{
-		Type: "connection", Nick: c.Name, Peer: c.Peer, Role: c.Role, Relayed: c.Relayed, Inbound: c.Inbound,
-		Local: safe(c.Local), Remote: safe(c.Remote),
-		Transport: safe(c.Transport), Security: safe(c.Security), Muxer: safe(c.Muxer),
-		Opened: c.Opened.UTC().Truncate(time.Millisecond), In: c.In, Out: c.Out, RTT: milliseconds(c.RTT),
-		Streams: []safe{},
-	}
-	if !c.Via.IsZero() {
-		o.Via = &c.Via
-	}
-	for _, s := range c.Streams {
-		o.Streams = append(o.Streams, safe(s))
-	}
-	return objectLine(o)
-}
 
 // objectLine is the JSON form of an object, without the line's end. Unlike
 // json.Marshal's it leaves < and > as they are: it is for no browser.
@@ -72,11 +32,8 @@ func objectLine(o any) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
-// milliseconds is how JSON has a time span.
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
 // writeConnections writes a table for a person, as netstat does.
-func writeConnections(out io.Writer, list []node.Connection, now time.Time) error {
+func writeConnections(out io.Writer, list []api.Connection, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "WHO\tPATH\tDIR\tLOCAL\tREMOTE\tOVER\tAGE\tIN\tOUT\tROUND TRIP\tPROTOCOLS")
 	for _, c := range list {
@@ -93,15 +50,15 @@ func writeConnections(out io.Writer, list []node.Connection, now time.Time) erro
 }
 
 // whoIs names the other end: nick, the end of the peer ID, and what it is to us.
-func whoIs(c node.Connection) string {
-	return strings.ReplaceAll(c.Name.Line(), "\t", " ") + "~" + c.Peer.Short() + " (" + c.Role + ")"
+func whoIs(c api.Connection) string {
+	return strings.ReplaceAll(c.Nick.Line(), "\t", " ") + "~" + c.Peer.Short() + " (" + c.Role + ")"
 }
 
-func pathOf(c node.Connection) string {
+func pathOf(c api.Connection) string {
 	switch {
 	case !c.Relayed:
 		return "direct"
-	case c.Via.IsZero():
+	case c.Via == nil:
 		return "relayed"
 	default:
 		return "relayed by ~" + c.Via.Short()
@@ -123,7 +80,7 @@ func hostPort(s string) string {
 }
 
 // carriers are what a connection is made of.
-func carriers(c node.Connection) string {
+func carriers(c api.Connection) string {
 	var all []string
 	for _, s := range []string{c.Transport, c.Security, c.Muxer} {
 		if s = chat.SafeString(strings.TrimPrefix(s, "/")); s != "" {
@@ -157,11 +114,12 @@ func approxSize(n uint64) string {
 	return fmt.Sprintf("%.1f%s", size, name)
 }
 
-func roundTrip(d time.Duration) string {
-	if d <= 0 {
+// roundTrip writes milliseconds.
+func roundTrip(ms float64) string {
+	if ms <= 0 {
 		return "-"
 	}
-	return d.Round(100 * time.Microsecond).String()
+	return time.Duration(ms * float64(time.Millisecond)).Round(100 * time.Microsecond).String()
 }
 
 // protocols writes streams, each once with its number.
@@ -187,30 +145,4 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
-}
-
-// Net implements line.Chat.
-func (r *running) Net(ctx context.Context, asJSON bool) (lines []string, err error) {
-	list, err := r.Connections(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !asJSON {
-		var b bytes.Buffer
-		if len(list) == 0 {
-			return []string{"not connected to anybody"}, nil
-		}
-		if err := writeConnections(&b, list, time.Now()); err != nil {
-			return nil, err
-		}
-		return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n"), nil
-	}
-	for _, c := range list {
-		b, err := connectionJSON(c)
-		if err != nil {
-			return nil, err
-		}
-		lines = append(lines, b)
-	}
-	return lines, nil
 }

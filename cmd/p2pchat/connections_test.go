@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/node"
 )
 
 // someConnections has one of each kind, and one whose other end is hostile.
-func someConnections(t *testing.T, now time.Time) []node.Connection {
+func someConnections(t *testing.T, now time.Time) (all []api.Connection) {
 	t.Helper()
 	var ids []chat.PeerID
 	for _, s := range []string{
@@ -30,7 +31,7 @@ func someConnections(t *testing.T, now time.Time) []node.Connection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []node.Connection{
+	for _, c := range []node.Connection{
 		{
 			Peer: seed, Role: node.RoleSeed, Local: "/ip4/192.168.1.2/tcp/40123", Remote: "/ip4/192.0.0.70/tcp/4747",
 			Transport: "tcp", Security: "/noise", Muxer: "/yamux/1.0.0", Opened: now.Add(-3*time.Hour - 5*time.Minute - 7*time.Second),
@@ -46,7 +47,10 @@ func someConnections(t *testing.T, now time.Time) []node.Connection {
 			Peer: bob, Name: hostile, Role: node.RoleOther, Remote: "/ip6/2001:db8::1/tcp/1",
 			Local: "", Opened: now.Add(time.Minute), In: 1 << 50, Streams: []string{">/\x1b[31mx"},
 		},
+	} {
+		all = append(all, api.NewConnection(c))
 	}
+	return all
 }
 
 // TestConnectionsGolden shows the table and the objects as a person and a script
@@ -59,7 +63,7 @@ func TestConnectionsGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range list {
-		line, err := connectionJSON(c)
+		line, err := objectLine(c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,30 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/spf13/cobra"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/host"
 	"github.com/p2pchat/p2pchat/identity"
+	"github.com/p2pchat/p2pchat/invite"
 )
 
 func (p *program) dialCommand() *cobra.Command {
 	var t talkFlags
 	var newKey bool
 	cmd := &cobra.Command{
-		Use:   "dial PEER",
+		Use:   "dial PEER|INVITE",
 		Short: "Talk in private",
 		Long: `Talk in private with one peer. PEER is a peer ID, the name of a contact, a full
 multiaddr (/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...), or host:port; then the
-peer ID is learnt from the other side and remembered as not verified. The talk
-ends when either side says exit.`,
+peer ID is learnt from the other side and remembered as not verified. INVITE is
+what p2pchat invite printed for somebody. The talk is shown as by join, and ends
+when either side says exit.`,
 		Args:              words("PEER"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: p.completePeers,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.dial(cmd.Context(), args[0], &t, newKey)
 		},
@@ -46,32 +48,63 @@ func (p *program) dial(ctx context.Context, whom string, t *talkFlags, newKey bo
 	if err != nil {
 		return err
 	}
-	return p.withNode(ctx, false, func(r *running) error {
-		events := r.Subscribe()
-		defer events.Close()
-		id, err := p.resolve(ctx, r, target, newKey)
+	if target.invite != "" {
+		if err := learn(folder, target.invite); err != nil {
+			return err
+		}
+	}
+	return p.withSession(ctx, func(s *session) error {
+		if target.peer == s.Self() {
+			return errOwnPeer()
+		}
+		meant, err := target.conversation(s.folder)
 		if err != nil {
 			return err
 		}
-		past, err := p.past(ctx, r, chat.With(id), t)
+		open := func() (api.Opened, error) { return p.open(ctx, s, target, newKey) }
+		if p.screens(t) {
+			return p.tui(ctx, s, meant, open)
+		}
+		at, done, err := p.enter(ctx, s, t, meant, open)
 		if err != nil {
 			return err
 		}
-		if err := r.Dial(ctx, id); err != nil {
-			return err
-		}
+		defer done()
 		if !t.json {
-			p.say("dialling %s as %s", id, whoAmI(r))
+			p.say("dialling %s as %s", at.conv.Peer, s.whoAmI())
 		}
-		return p.talk(ctx, r, events, past, chat.With(id), t, inviteTo(r, "dial "+r.Self().String()))
+		return p.talk(ctx, s, at, t)
 	})
 }
 
-// A target is what a person may dial. One of the fields is set.
+func errOwnPeer() error {
+	return usage("this is your own peer ID", "dial somebody else's; p2pchat peers shows who is online")
+}
+
+// A target is what a person may dial: a peer, with its invite or with addresses if
+// there are any, or a host:port.
 type target struct {
 	peer     chat.PeerID
-	info     peer.AddrInfo // with addresses
+	addrs    []ma.Multiaddr
+	seeds    []peer.AddrInfo // of the invite
+	invite   string
 	hostport string
+}
+
+// conversation is the talk that is meant, as far as that is known.
+func (t target) conversation(f *identity.Folder) (chat.Conversation, error) {
+	if t.hostport == "" {
+		return chat.With(t.peer), nil
+	}
+	known, err := f.KnownHosts()
+	if err != nil {
+		return chat.Conversation{}, err
+	}
+	before, ok, err := known.Of(t.hostport)
+	if !ok || err != nil {
+		return chat.Conversation{}, err
+	}
+	return chat.With(before), nil
 }
 
 // parseTarget reads PEER. A contact's name wins over everything else.
@@ -88,8 +121,11 @@ func parseTarget(f *identity.Folder, s string) (target, error) {
 
 // parseStranger reads PEER without looking at contacts.
 func parseStranger(s string) (target, error) {
-	if strings.HasPrefix(s, "/") {
+	switch {
+	case strings.HasPrefix(s, "/"):
 		return parseFullAddr(s)
+	case invite.Is(s):
+		return parseInvite(s)
 	}
 	id, err := chat.ParsePeerID(s)
 	switch {
@@ -132,7 +168,19 @@ func parseFullAddr(s string) (target, error) {
 		}
 	}
 	id, err := chat.PeerIDFromLibp2p(info.ID)
-	return target{peer: id, info: *info}, err
+	return target{peer: id, addrs: info.Addrs}, err
+}
+
+// parseInvite reads an invite to a private talk.
+func parseInvite(s string) (target, error) {
+	i, err := invite.Parse(s)
+	switch {
+	case err != nil:
+		return target{}, err
+	case i.Room != "":
+		return target{}, usage(fmt.Sprintf("this is an invite to the room %s, not to a private talk", i.Room), "p2pchat join takes it")
+	}
+	return target{peer: i.Peer, addrs: i.Addrs, seeds: i.Seeds, invite: s}, nil
 }
 
 // dialable reports whether an address is one of TCP, or leads through a relay at
@@ -148,80 +196,69 @@ func dialable(a ma.Multiaddr) bool {
 	}
 }
 
-// resolve turns a target into a peer, and tells the node what it knows of it.
-func (p *program) resolve(ctx context.Context, r *running, t target, newKey bool) (chat.PeerID, error) {
-	id := t.peer
-	if t.hostport != "" {
-		var err error
-		if id, err = p.whoIsAt(ctx, r, t.hostport); err != nil {
-			return chat.PeerID{}, err
+// open opens the talk with a target.
+func (p *program) open(ctx context.Context, s *session, t target, newKey bool) (api.Opened, error) {
+	switch {
+	case t.invite != "":
+		return s.OpenInvite(ctx, t.invite)
+	case t.hostport == "":
+		addrs := make([]string, 0, len(t.addrs))
+		for _, a := range t.addrs {
+			addrs = append(addrs, a.String())
 		}
+		return s.DialPeer(ctx, t.peer, addrs...)
 	}
-	if id == r.Self() {
-		return chat.PeerID{}, usage("this is your own peer ID", "dial somebody else's; p2pchat peers shows who is online")
+	before, err := t.conversation(s.folder)
+	if err != nil {
+		return api.Opened{}, err
 	}
-	if len(t.info.Addrs) > 0 {
-		r.AddAddrs(t.info)
+	o, err := s.DialAt(ctx, t.hostport, newKey)
+	if err != nil {
+		return o, p.explainDial(ctx, t.hostport, before.Peer, err)
 	}
-	if t.hostport == "" {
-		return id, nil
+	switch now := o.Conversation.Peer; {
+	case before.Peer.IsZero():
+		p.say("%s is %s, met for the first time and not verified", t.hostport, now)
+	case before.Peer != now:
+		p.say("%s is now %s, and was %s", t.hostport, now, before.Peer)
 	}
-	return id, p.compare(r.folder, t.hostport, id, newKey)
+	return o, nil
 }
 
-// whoIsAt learns which peer listens at a host:port.
-func (p *program) whoIsAt(ctx context.Context, r *running, hostport string) (chat.PeerID, error) {
-	addr, err := host.ParseHostPort(hostport)
-	if err != nil {
-		return chat.PeerID{}, err
-	}
-	id, err := r.PeerAt(ctx, addr)
-	if err == nil || ctx.Err() != nil {
-		return id, err
+// explainDial finds the words for a host:port that was not dialled, loudly if
+// somebody else answers there than before.
+func (p *program) explainDial(ctx context.Context, hostport string, before chat.PeerID, err error) error {
+	e := new(api.Error)
+	if ctx.Err() != nil || !errors.As(err, &e) {
+		return err
 	}
 	f := &fault{code: codeFailure, cause: err, hint: "is p2pchat running there, and is this its port?"}
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, host.ErrNobodyListens):
-		f.text = "nobody listens at " + hostport
-	case errors.Is(err, host.ErrNotAPeer):
-		f.text = "what listens at " + hostport + " is not p2pchat"
-	case errors.As(err, &dns):
-		f.text, f.hint = "no computer is known as "+strings.TrimSuffix(hostport, hostport[strings.LastIndex(hostport, ":"):]), "check the name, and your connection"
-	case errors.Is(err, host.ErrNoAnswer):
-		f.text = "no answer from " + hostport
-	default:
-		f.text = hostport + " cannot be reached"
-	}
-	return chat.PeerID{}, f
-}
-
-// compare shows who answers at a host:port, loudly if somebody else did before.
-func (p *program) compare(folder *identity.Folder, hostport string, id chat.PeerID, newKey bool) error {
-	known, err := folder.KnownHosts()
-	if err != nil {
-		return err
-	}
-	before, changed, err := known.Learn(hostport, id)
-	switch {
-	case err != nil:
-		return err
-	case changed && newKey:
-		p.say("%s is now %s, and was %s", hostport, id, before)
-		return known.Replace(hostport, id)
-	case changed:
+	switch e.Code {
+	case "peer-changed":
 		for _, l := range []string{
 			"WARNING: ANOTHER PEER ANSWERS AT " + hostport + " THAN BEFORE",
 			"before: " + before.String(),
-			"now:    " + id.String(),
+			"now:    " + e.Peer.String(),
 			"It may be a new installation, or somebody who wants to read along.",
 			"Ask the other person what p2pchat id shows there.",
 		} {
 			p.say("%s", l)
 		}
 		return &fault{text: "not dialled: the peer at " + hostport + " has changed", hint: "--new-key accepts the new one", code: codeRefused}
-	case before == chat.PeerID{}:
-		p.say("%s is %s, met for the first time and not verified", hostport, id)
+	case "own-peer":
+		return errOwnPeer()
+	case "nobody-listens":
+		f.text = "nobody listens at " + hostport
+	case "not-a-peer":
+		f.text = "what listens at " + hostport + " is not p2pchat"
+	case "no-such-host":
+		f.text, f.hint = "no computer is known as "+strings.TrimSuffix(hostport, hostport[strings.LastIndex(hostport, ":"):]), "check the name, and your connection"
+	case "no-answer":
+		f.text = "no answer from " + hostport
+	case "unreachable":
+		f.text = hostport + " cannot be reached"
+	default:
+		return err
 	}
-	return nil
+	return f
 }

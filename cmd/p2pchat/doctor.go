@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/host"
 	"github.com/p2pchat/p2pchat/identity"
@@ -21,14 +22,15 @@ func (p *program) doctorCommand() *cobra.Command {
 	var asJSON bool
 	wait := waitFlag(10 * time.Second)
 	cmd := &cobra.Command{
-		Use:   "doctor [PEER]",
+		Use:   "doctor [PEER|INVITE]",
 		Short: "Find out what is wrong with the network",
 		Long: `Look at everything a chat needs, say of each thing what was seen and what to do
 about it, and last, in one sentence, how things stand. With PEER, as in dial,
 also try to reach that peer, step by step.
 
-Nobody sees the one who looks: this runs beside a node of the same data folder,
-under a key made for this one run. With -v every detail is shown.
+If a node of the data folder runs, it is the one that looks; else, or with --seed,
+one for this look, under a key of its own, which nobody sees. With -v
+every detail is shown.
 
 Exit codes: 0 healthy; 1 something is not as it could be; 2 usage; 3 the peer
 was not reached.`,
@@ -50,16 +52,19 @@ was not reached.`,
 
 // doctor examines, and prints each finding as soon as there is one.
 func (p *program) doctor(ctx context.Context, whom string, asJSON bool, wait time.Duration) (err error) {
+	print := p.printCheck
+	if asJSON {
+		print = p.printCheckJSON
+	}
+	if asked, err := p.askNode(ctx, whom, asJSON, wait, print); asked || err != nil {
+		return err
+	}
 	patient, err := p.patient(ctx, whom)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, patient.unlock()) }()
 	patient.o.Wait = wait
-	print := p.printCheck
-	if asJSON {
-		print = p.printCheckJSON
-	}
 	n, err := p.startPatient(ctx, &patient)
 	if err != nil {
 		return err
@@ -73,6 +78,11 @@ func (p *program) doctor(ctx context.Context, whom string, asJSON bool, wait tim
 	if printed != nil {
 		return printed
 	}
+	return p.concluded(d, asJSON)
+}
+
+// concluded prints what a diagnosis comes to, and makes it the exit code.
+func (p *program) concluded(d node.Diagnosis, asJSON bool) error {
 	if err := p.printDiagnosis(d, asJSON); err != nil {
 		return err
 	}
@@ -80,6 +90,51 @@ func (p *program) doctor(ctx context.Context, whom string, asJSON bool, wait tim
 		return &fault{code: code} // all is said
 	}
 	return nil
+}
+
+// askNode has the node look that runs, and reports whether there is one.
+func (p *program) askNode(ctx context.Context, whom string, asJSON bool, wait time.Duration, print func(node.Check) error) (asked bool, err error) {
+	folder, err := p.folder()
+	if err != nil || p.flags.set.Changed("seed") {
+		return false, nil // a folder that cannot be used is a finding
+	}
+	q := api.DiagnoseQuery{Wait: wait}
+	if whom != "" {
+		t, err := p.targetOf(folder, whom)
+		if err != nil {
+			return false, err
+		}
+		q.Peer, q.At = t.peer, t.hostport
+		for _, a := range t.addrs {
+			q.Addrs = append(q.Addrs, a.String())
+		}
+	}
+	return p.withRunning(ctx, folder, func(s *session) error {
+		if q.Peer == s.Self() {
+			return errOwnDoctor()
+		}
+		var printed error
+		sum, err := s.Diagnose(ctx, q, func(c api.Check) {
+			printed = errors.Join(printed, print(node.Check{
+				Name: c.Name, Status: node.CheckStatus(c.Status), Saw: c.Saw, Advice: c.Advice, Detail: c.Detail,
+			}))
+		})
+		switch {
+		case ctx.Err() != nil:
+			return errInterrupted
+		case err != nil || printed != nil:
+			return errors.Join(err, printed)
+		}
+		return p.concluded(node.Diagnosis{
+			Outcome: node.Outcome(sum.Status), Text: sum.Text, Counts: map[node.CheckStatus]int{
+				node.CheckOK: sum.OK, node.CheckWarn: sum.Warn, node.CheckFail: sum.Fail, node.CheckSkip: sum.Skip,
+			},
+		}, asJSON)
+	})
+}
+
+func errOwnDoctor() error {
+	return usage("this is your own peer ID", "name somebody else; without PEER, this computer is looked at")
 }
 
 // diagnosisCode is the exit code of an outcome.
@@ -117,7 +172,8 @@ func (p *program) patient(ctx context.Context, whom string) (_ patient, err erro
 	}
 	if err != nil {
 		x.folder, x.o.Folder.Err = nil, err
-		if x.cfg, err = p.bareConfig(); err != nil {
+		with := p.nodeSettings()
+		if x.cfg, err = p.bareConfig(with); err != nil {
 			return x, err
 		}
 	}
@@ -150,18 +206,6 @@ func aboutFolder(err error) bool {
 	return false
 }
 
-// bareConfig is a configuration without a folder.
-func (p *program) bareConfig() (cfg node.Config, err error) {
-	if cfg.Seeds, err = p.seeds(); err != nil {
-		return cfg, err
-	}
-	if cfg.Listen, err = parseListen(p.flags.listen); err != nil {
-		return cfg, err
-	}
-	cfg.NoMDNS, cfg.NoPortMapping, cfg.Log = p.flags.noMDNS, p.flags.noPortMapping, p.logger()
-	return cfg, nil
-}
-
 // aim reads PEER.
 func (p *program) aim(x *patient, whom string) error {
 	if whom == "" {
@@ -171,7 +215,8 @@ func (p *program) aim(x *patient, whom string) error {
 	if err != nil {
 		return err
 	}
-	x.o.Peer, x.o.Addrs = t.peer, t.info.Addrs
+	x.o.Peer, x.o.Addrs = t.peer, t.addrs
+	x.cfg.Seeds = append(x.cfg.Seeds, t.seeds...)
 	if t.hostport != "" {
 		if x.o.At, err = host.ParseHostPort(t.hostport); err != nil {
 			return err
@@ -182,7 +227,7 @@ func (p *program) aim(x *patient, whom string) error {
 	}
 	_, self, err := x.folder.Key()
 	if err == nil && x.o.Peer == self {
-		err = usage("this is your own peer ID", "name somebody else; without PEER, this computer is looked at")
+		err = errOwnDoctor()
 	}
 	return err
 }

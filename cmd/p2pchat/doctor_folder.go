@@ -21,7 +21,7 @@ func (p *program) inspect(ctx context.Context, f *identity.Folder, facts *node.F
 		facts.Mode = info.Mode()
 	}
 	facts.Free, facts.FreeKnown = freeSpace(f.Dir())
-	if p.flags.noHistory {
+	if !p.settings.History {
 		facts.HistoryErr = os.ErrNotExist
 		return
 	}

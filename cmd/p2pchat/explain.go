@@ -7,9 +7,12 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/bootstrap"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
+	"github.com/p2pchat/p2pchat/invite"
+	"github.com/p2pchat/p2pchat/settings"
 )
 
 // The exit codes. They are stable: scripts rely on them.
@@ -77,6 +80,9 @@ func judge(err error) *fault {
 			return &fault{text: err.Error(), hint: a.hint, code: a.code}
 		}
 	}
+	if e := new(settings.Error); errors.As(err, &e) {
+		return &fault{text: e.Error(), code: codeUsage}
+	}
 	return &fault{text: err.Error(), code: codeFailure}
 }
 
@@ -117,6 +123,9 @@ type advice struct {
 // advices go from the special to the general.
 func advices() []advice {
 	return append(historyAdvices(), []advice{
+		{api.ErrVersion, "end that one, or use the program that runs it", codeUsage},
+		{api.ErrExposed, "", codeUsage},
+		{api.ErrSocket, "", codeUsage},
 		{identity.ErrInUse, "end that one, or give this one its own folder with --data DIR", codeUsage},
 		{identity.ErrBusy, "try again", codeUsage},
 		{identity.ErrKeyExposed, "", codeUsage},
@@ -128,6 +137,9 @@ func advices() []advice {
 		{identity.ErrPeerNamed, "p2pchat contact rm the other name first", codeUsage},
 		{identity.ErrBadHostPort, "for example chat.example.org:4747", codeUsage},
 		{bootstrap.ErrBadSeed, "a seed is written as /ip4/192.0.2.7/tcp/4747/p2p/12D3KooW...; p2pchat --bootstrap prints its own", codeUsage},
+		{invite.ErrNotInvite, "p2pchat invite prints one", codeUsage},
+		{invite.ErrDamaged, "", codeUsage},
+		{invite.ErrNewer, "", codeUsage},
 		{chat.ErrBadRoomName, "a room name is 1 to 64 bytes without spaces, such as lobby", codeUsage},
 		{chat.ErrBadPeerID, "a peer ID looks like 12D3KooW...; p2pchat id shows one's own", codeUsage},
 		{chat.ErrBadNick, "a name has 1 to 32 bytes of visible characters", codeUsage},

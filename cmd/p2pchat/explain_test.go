@@ -119,22 +119,3 @@ func TestShellWord(t *testing.T) {
 		}
 	}
 }
-
-func TestBestAddr(t *testing.T) {
-	t.Parallel()
-	loop, lan, public := "/ip4/127.0.0.1/tcp/1", "/ip4/192.168.1.7/tcp/1", "/ip4/8.8.8.8/tcp/1"
-	for _, c := range []struct {
-		addrs []string
-		want  string
-	}{
-		{nil, ""},
-		{[]string{"nonsense"}, ""},
-		{[]string{loop}, loop},
-		{[]string{loop, lan}, lan},
-		{[]string{public, loop, lan}, public},
-	} {
-		if got := bestAddr(c.addrs); got != c.want {
-			t.Errorf("bestAddr(%q) = %q, want %q", c.addrs, got, c.want)
-		}
-	}
-}

@@ -60,10 +60,7 @@ func (p *program) id(f *identity.Folder, asJSON bool) error {
 // interface at the port kept from the first start, which is chosen now if
 // there was none. If none was and none can be kept, it has no address yet.
 func (p *program) ownAddrs(f *identity.Folder, self chat.PeerID) ([]string, error) {
-	listen, err := parseListen(p.flags.listen)
-	if err != nil {
-		return nil, err
-	}
+	listen := p.settings.Listen
 	if len(listen) == 0 {
 		port, err := f.Port()
 		if err == nil && port == 0 {

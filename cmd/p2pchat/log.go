@@ -44,15 +44,6 @@ func historyAdvices() []advice {
 	}
 }
 
-// withHistory runs f with the folder's history, or with nil if the user wants
-// none.
-func (p *program) withHistory(ctx context.Context, folder *identity.Folder, f func(*history.DB) error) error {
-	if p.flags.noHistory {
-		return f(nil)
-	}
-	return p.useHistory(ctx, folder, f)
-}
-
 // useHistory runs f with the folder's history, opened for writing.
 func (p *program) useHistory(ctx context.Context, folder *identity.Folder, f func(*history.DB) error) error {
 	_, self, err := folder.Key()

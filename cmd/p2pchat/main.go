@@ -18,12 +18,14 @@ import (
 
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/spf13/cobra"
+
+	"github.com/p2pchat/p2pchat/settings"
 )
 
 func main() {
 	p := &program{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		getenv: os.Getenv,
+		in: os.Stdin, out: os.Stdout, err: &stderr{w: os.Stderr},
+		getenv: os.Getenv, environ: os.Environ(),
 	}
 	os.Exit(p.run(os.Args[1:]))
 }
@@ -33,7 +35,9 @@ type program struct {
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) string
+	environ  []string // for the terminal
 	flags    commonFlags
+	settings *settings.Settings
 }
 
 // run runs the command and returns its exit code.
@@ -91,16 +95,22 @@ func notify(parent context.Context) (context.Context, func()) {
 // root builds the command tree.
 func (p *program) root() *cobra.Command {
 	var seed seedFlags
+	var t talkFlags
 	root := &cobra.Command{
 		Use:   "p2pchat",
 		Short: "A chat that needs no server",
 		Long: `p2pchat is a chat that needs no server: people find each other through a
 distributed hash table and talk in rooms or in private, encrypted on the way.
 
-  p2pchat --bootstrap       run a seed node, where others begin to look
+  p2pchat                   chat, on the whole terminal
   p2pchat join ROOM         talk in a room
   p2pchat dial PEER         talk in private
+  p2pchat invite [ROOM]     print a word with which somebody else comes here
+  p2pchat send, tail        for scripts
+  p2pchat --bootstrap       run a seed node, where others begin to look
   p2pchat doctor            find out what is wrong with the network
+
+All of them use one node, which the first one runs.
 
 Exit codes: 0 done; 1 the network or a peer failed, or something was not
 delivered; 2 usage, or a data folder that cannot be used; 3 peer or room not
@@ -108,6 +118,9 @@ found; 4 refused by the other side; 130 interrupted.`,
 		Args:          cobra.ArbitraryArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return p.loadSettings(cmd)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
@@ -118,6 +131,8 @@ found; 4 refused by the other side; 130 interrupted.`,
 				return err
 			case seed.on:
 				return p.bootstrap(cmd.Context(), limit)
+			case p.screens(&t):
+				return p.chat(cmd.Context())
 			}
 			return cmd.Help()
 		},
@@ -128,8 +143,8 @@ found; 4 refused by the other side; 130 interrupted.`,
 	seed.add(root.Flags())
 	p.flags.add(root.PersistentFlags())
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(p.joinCommand(), p.dialCommand(), p.peersCommand(), p.doctorCommand(), p.idCommand(), p.contactCommand(), p.requestsCommand(),
-		p.historyCommand(), p.searchCommand(), p.exportCommand(), p.importCommand(), p.outboxCommand(), p.versionCommand())
+	root.AddCommand(p.joinCommand(), p.dialCommand(), p.inviteCommand(), p.sendCommand(), p.tailCommand(), p.roomsCommand(), p.daemonCommand(), p.statusCommand(), p.peersCommand(), p.doctorCommand(), p.idCommand(), p.contactCommand(), p.requestsCommand(),
+		p.historyCommand(), p.searchCommand(), p.exportCommand(), p.importCommand(), p.outboxCommand(), p.configCommand(), p.manCommand(), p.versionCommand())
 	tameCobra(root)
 	return root
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
-	"github.com/p2pchat/p2pchat/node"
 	"github.com/p2pchat/p2pchat/ui/line"
 )
 
@@ -22,25 +21,9 @@ const (
 	nicksEvery = 10 * time.Second
 )
 
-// withNicks runs f while the nicks that the node hears are kept in the folder,
-// so that the history shows them when their owners are gone.
-// The user's own names for people, whom named reports, are kept elsewhere.
-func withNicks(ctx context.Context, nicks *identity.Nicks, n *node.Node, named func(chat.PeerID) (chat.Text, bool), f func() error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	events, done := n.Subscribe(), make(chan struct{})
-	go func() {
-		defer close(done)
-		keepNicks(ctx, events, nicks, named)
-	}()
-	err := f()
-	cancel()
-	<-done
-	events.Close()
-	_ = nicks.Save() // a cache: what is lost comes again
-	return err
-}
-
-// keepNicks notes nicks until ctx ends, and saves them.
+// keepNicks notes the nicks that the node hears until ctx ends, and saves them, so
+// that the history shows them when their owners are gone. The user's own names for
+// people, whom named reports, are kept elsewhere.
 func keepNicks(ctx context.Context, events line.Events, nicks *identity.Nicks, named func(chat.PeerID) (chat.Text, bool)) {
 	var saved, due time.Time
 	note := func(p chat.PeerID, nick chat.Text, now time.Time) {

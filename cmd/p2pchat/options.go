@@ -5,11 +5,11 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/p2pchat/p2pchat/bootstrap"
@@ -18,38 +18,33 @@ import (
 	"github.com/p2pchat/p2pchat/host"
 	"github.com/p2pchat/p2pchat/identity"
 	"github.com/p2pchat/p2pchat/node"
+	"github.com/p2pchat/p2pchat/settings"
 )
 
-// commonFlags are the flags of every command that starts a node.
+// commonFlags are the flags of every command. What they set is read by
+// loadSettings, but for these.
 type commonFlags struct {
-	seeds   []string
-	listen  []string
-	name    string
 	data    string
-	noMDNS  bool
+	config  string
 	verbose bool
-	// noPortMapping asks the router for nothing.
-	noPortMapping bool
 	// relayLimit is that of a seed.
 	relayLimit host.RelayLimit
-	// noHistory keeps messages in memory only.
-	noHistory bool
-	// noReadMarks tells nobody what was read.
-	noReadMarks bool
 
 	set *pflag.FlagSet // which knows what was given at all
 }
 
 func (f *commonFlags) add(set *pflag.FlagSet) {
-	f.set = set
-	set.StringArrayVar(&f.seeds, "seed", nil, "begin at the seed node at `MULTIADDR` (repeatable; also P2PCHAT_SEEDS, comma-separated)")
-	set.StringArrayVar(&f.listen, "listen", nil, "listen on `MULTIADDR` (repeatable; default: all interfaces, a port kept from the first start)")
-	set.StringVar(&f.name, "name", "", "be called `NICK` (kept for the next time)")
+	f.set = set // until the command is known
+	set.StringArray("seed", nil, "begin at the seed node at `MULTIADDR` (repeatable; also P2PCHAT_SEEDS, comma-separated)")
+	set.StringArray("listen", nil, "listen on `MULTIADDR` (repeatable; default: all interfaces, a port kept from the first start)")
+	set.String("name", "", "be called `NICK` (kept for the next time)")
 	set.StringVar(&f.data, "data", "", "data folder `DIR`, one for each identity (also P2PCHAT_DATA)")
-	set.BoolVar(&f.noMDNS, "no-mdns", false, "do not look for people on the local network")
-	set.BoolVar(&f.noPortMapping, "no-port-mapping", false, "do not ask the router to forward a port (UPnP, NAT-PMP)")
-	set.BoolVar(&f.noHistory, "no-history", false, "keep messages in memory only, until the end")
-	set.BoolVar(&f.noReadMarks, "no-read-marks", false, "do not tell others what you have read")
+	set.StringVar(&f.config, "config", "", "settings `FILE` (also P2PCHAT_CONFIG; p2pchat config shows the settings)")
+	set.Bool("no-mdns", false, "do not look for people on the local network")
+	set.Bool("no-port-mapping", false, "do not ask the router to forward a port (UPnP, NAT-PMP)")
+	set.Bool("no-history", false, "keep messages in memory only, until the end")
+	set.Bool("no-read-marks", false, "do not tell others what you have read")
+	set.Bool("invisible", false, "be in no list of who is online")
 	set.BoolVarP(&f.verbose, "verbose", "v", false, "tell more about what goes on")
 }
 
@@ -77,18 +72,88 @@ func (p *program) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// config makes a node's configuration of the flags and the folder. It writes
+// nodeFlags are those that say how the node is run.
+func nodeFlags() map[string]bool {
+	return map[string]bool{
+		"seed": true, "listen": true, "no-mdns": true, "no-port-mapping": true, "no-history": true, "no-read-marks": true,
+		"invisible": true,
+	}
+}
+
+// loadSettings gathers what is set by flags, the environment and the file. It runs
+// before every command.
+func (p *program) loadSettings(cmd *cobra.Command) error {
+	from := settings.Sources{File: p.flags.config, Getenv: p.getenv}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if key, ok := settingFlags()[f.Name]; ok {
+			from.Flags = append(from.Flags, settings.Flag{Key: key.name, Name: "--" + f.Name, Values: key.values(f)})
+		}
+	})
+	s, err := settings.Load(from)
+	if err != nil {
+		return err
+	}
+	p.settings, p.flags.set = s, cmd.Flags()
+	return nil
+}
+
+// A settingFlag is a flag that sets what the settings file can set, too.
+type settingFlag struct {
+	name   string
+	values func(*pflag.Flag) []string
+}
+
+func settingFlags() map[string]settingFlag {
+	value := func(f *pflag.Flag) []string { return []string{f.Value.String()} }
+	not := func(f *pflag.Flag) []string { return []string{strconv.FormatBool(f.Value.String() != "true")} }
+	all := func(f *pflag.Flag) []string {
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			return list.GetSlice()
+		}
+		return value(f)
+	}
+	return map[string]settingFlag{
+		"name": {"name", value}, "seed": {"seeds", all}, "listen": {"listen", all}, "no-mdns": {"mdns", not},
+		"no-port-mapping": {"port_mapping", not}, "no-history": {"history", not}, "no-read-marks": {"read_marks", not},
+		"invisible": {"invisible", value}, "plain": {"plain", value},
+	}
+}
+
+// nodeSettings are those settings that say how a node is run.
+func (p *program) nodeSettings() nodeSettings {
+	s := p.settings
+	with := nodeSettings{
+		Seeds: s.Seeds, NoMDNS: !s.MDNS, NoPortMapping: !s.PortMapping, NoHistory: !s.History, NoReadMarks: !s.ReadMarks,
+		Invisible: s.Invisible, name: s.Name, keepName: p.flags.set.Changed("name"),
+	}
+	for _, a := range s.Listen {
+		with.Listen = append(with.Listen, a.String())
+	}
+	for _, r := range s.ShowRooms {
+		with.ShowRooms = append(with.ShowRooms, string(r))
+	}
+	return with
+}
+
+// config makes a node's configuration of the flags and the folder.
+func (p *program) config(f *identity.Folder, seed bool) (node.Config, error) {
+	return p.configWith(f, seed, p.nodeSettings())
+}
+
+// configWith makes a node's configuration of settings and the folder. It writes
 // nothing before everything was checked.
-func (p *program) config(f *identity.Folder, seed bool) (cfg node.Config, err error) {
-	if cfg.Seeds, err = p.seeds(); err != nil {
+func (p *program) configWith(f *identity.Folder, seed bool, with nodeSettings) (cfg node.Config, err error) {
+	if cfg, err = p.bareConfig(with); err != nil {
 		return cfg, err
 	}
-	if cfg.Listen, err = parseListen(p.flags.listen); err != nil {
-		return cfg, err
+	learnt, err := f.Seeds()
+	if err != nil {
+		p.say("seeds learnt from invites are not used: %v", err)
 	}
-	if p.flags.set.Changed("name") {
-		if cfg.Name, err = chat.NewNick(p.flags.name); err != nil {
-			return cfg, fmt.Errorf("--name %q: %w", p.flags.name, err)
+	all := slices.Clone(with.Seeds)
+	for _, text := range learnt { // from invites
+		if seeds, err := bootstrap.ParseSeeds(append(all, text)); err == nil {
+			all, cfg.Seeds = append(all, text), seeds
 		}
 	}
 	contacts, err := f.Contacts()
@@ -102,21 +167,20 @@ func (p *program) config(f *identity.Folder, seed bool) (cfg node.Config, err er
 	if cfg.Key, _, err = f.Key(); err != nil {
 		return cfg, err
 	}
-	if cfg.Name.Empty() {
-		if cfg.Name, err = f.Name(); err != nil {
-			return cfg, err
-		}
-	} else if err = f.SetName(cfg.Name); err != nil {
+	switch cfg.Name = with.name; {
+	case cfg.Name.Empty():
+		cfg.Name, err = f.Name()
+	case with.keepName:
+		err = f.SetName(cfg.Name)
+	}
+	if err != nil {
 		return cfg, err
 	}
 	cfg.Seed, cfg.RelayLimit = seed, p.flags.relayLimit
-	cfg.NoMDNS = p.flags.noMDNS
-	cfg.NoPortMapping = p.flags.noPortMapping
 	cfg.Book = addressBook{book}
 	cfg.Blocked = contacts.Blocked
 	cfg.Stranger = func(id chat.PeerID) bool { return contacts.Standing(id) == identity.StandingUnknown }
 	cfg.Ignored = func(id chat.PeerID) bool { return contacts.Standing(id) == identity.StandingIgnored }
-	cfg.NoReadMarks = p.flags.noReadMarks
 	cfg.ContactName = func(id chat.PeerID) (chat.Text, bool) {
 		c, ok := contacts.Of(id)
 		if !ok || c.Name == "" {
@@ -125,7 +189,6 @@ func (p *program) config(f *identity.Folder, seed bool) (cfg node.Config, err er
 		name, err := chat.NewNick(c.Name)
 		return name, err == nil
 	}
-	cfg.Log = p.logger()
 	return cfg, nil
 }
 
@@ -146,15 +209,17 @@ func (p *program) noteRequests(f *identity.Folder) (func(id chat.PeerID, nick, t
 	}, nil
 }
 
-// seeds reads --seed and P2PCHAT_SEEDS.
-func (p *program) seeds() ([]peer.AddrInfo, error) {
-	all := slices.Clone(p.flags.seeds)
-	for s := range strings.SplitSeq(p.getenv("P2PCHAT_SEEDS"), ",") {
-		if s = strings.TrimSpace(s); s != "" {
-			all = append(all, s)
-		}
+// bareConfig is a configuration without a folder.
+func (p *program) bareConfig(with nodeSettings) (cfg node.Config, err error) {
+	if cfg.Seeds, err = bootstrap.ParseSeeds(with.Seeds); err != nil {
+		return cfg, err
 	}
-	return bootstrap.ParseSeeds(all)
+	if cfg.Listen, err = parseListen(with.Listen); err != nil {
+		return cfg, err
+	}
+	cfg.NoMDNS, cfg.NoPortMapping, cfg.NoReadMarks = with.NoMDNS, with.NoPortMapping, with.NoReadMarks
+	cfg.Invisible, cfg.Log = with.Invisible, p.logger()
+	return cfg, nil
 }
 
 // say tells the person something, on one line.

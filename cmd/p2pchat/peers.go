@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"text/tabwriter"
@@ -10,9 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
 	"github.com/p2pchat/p2pchat/node"
+	"github.com/p2pchat/p2pchat/ui/line"
 )
 
 // listQuiet is how long the list must not change before it is shown.
@@ -24,12 +25,12 @@ func (p *program) peersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peers",
 		Short: "Show who is online",
-		Long: `Show who is online: everybody this node can learn of through its seeds, the
-local network and people met before. Nobody sees the one who looks.
+		Long: `Show who is online: everybody the node of the data folder knows of or, if none
+runs, everybody that can be learnt of through seeds, the local network and people
+met before; nobody sees the one who looks.
 
-With -v it shows the connections it has made for this instead, as netstat does,
-with who it is: direct or relayed, addresses, age, bytes, round trip, protocols.
-In a talk, /net shows those of the talk's node.`,
+With -v it shows the connections instead, as netstat does, with who it is: direct
+or relayed, addresses, age, bytes, round trip, protocols.`,
 		Args: words(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.wait = time.Duration(wait)
@@ -51,13 +52,40 @@ type peersFlags struct {
 	wait                     time.Duration
 }
 
-// peers runs a node that nobody sees, under a key made for this one run: under
-// the folder's own, friends would hand it private messages.
-func (p *program) peers(ctx context.Context, f peersFlags) (err error) {
+// A lookout is what shows who is online: the folder's node, or one for this look.
+type lookout interface {
+	Peers(ctx context.Context) ([]api.Peer, error)
+	Connections(ctx context.Context) ([]api.Connection, error)
+}
+
+// peers asks the folder's node if one runs, and else a node that nobody sees.
+func (p *program) peers(ctx context.Context, f peersFlags) error {
 	folder, err := p.folder()
 	if err != nil {
 		return err
 	}
+	if !p.flags.set.Changed("seed") {
+		running, err := p.withRunning(ctx, folder, func(s *session) error {
+			events, err := s.Events(ctx)
+			if err != nil {
+				return err
+			}
+			defer events.Close()
+			if found, err := p.show(ctx, s, f, true); err != nil || found && !f.watch {
+				return err
+			}
+			return p.watch(ctx, s, events, f)
+		})
+		if running || err != nil {
+			return err
+		}
+	}
+	return p.peersAlone(ctx, folder, f)
+}
+
+// peersAlone runs a node that nobody sees, under a key made for this one run:
+// under the folder's own, friends would hand it private messages.
+func (p *program) peersAlone(ctx context.Context, folder *identity.Folder, f peersFlags) (err error) {
 	cfg, err := p.config(folder, false)
 	if err != nil {
 		return err
@@ -74,11 +102,6 @@ func (p *program) peers(ctx context.Context, f peersFlags) (err error) {
 	default:
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
-	return p.look(ctx, cfg, f)
-}
-
-// look starts the node and prints who is online.
-func (p *program) look(ctx context.Context, cfg node.Config, f peersFlags) error {
 	cfg.Invisible = true
 	n, err := node.Start(ctx, cfg) // it dials only, unless --listen says otherwise
 	if err != nil {
@@ -87,7 +110,30 @@ func (p *program) look(ctx context.Context, cfg node.Config, f peersFlags) error
 	defer n.Close(context.WithoutCancel(ctx))
 	events := n.Subscribe()
 	defer events.Close()
+	return p.watch(ctx, hidden{n}, events, f)
+}
 
+// hidden is a node for one look.
+type hidden struct{ n *node.Node }
+
+func (h hidden) Peers(ctx context.Context) (out []api.Peer, err error) {
+	list, err := h.n.Peers(ctx)
+	for _, x := range list {
+		out = append(out, api.NewPeer(x))
+	}
+	return out, err
+}
+
+func (h hidden) Connections(ctx context.Context) (out []api.Connection, err error) {
+	list, err := h.n.Connections(ctx)
+	for _, c := range list {
+		out = append(out, api.NewConnection(c))
+	}
+	return out, err
+}
+
+// watch prints who is online, once or whenever it changes.
+func (p *program) watch(ctx context.Context, n lookout, events line.Events, f peersFlags) error {
 	end := time.Now().Add(f.wait)
 	for first := true; ; first = false {
 		if err := p.quiet(ctx, events, end, !first); err != nil {
@@ -108,7 +154,7 @@ func (p *program) look(ctx context.Context, cfg node.Config, f peersFlags) error
 
 // show prints what there is now, and tells whether it is anything; with orNothing
 // no empty list is printed.
-func (p *program) show(ctx context.Context, n *node.Node, f peersFlags, orNothing bool) (found bool, err error) {
+func (p *program) show(ctx context.Context, n lookout, f peersFlags, orNothing bool) (found bool, err error) {
 	if f.connections {
 		list, err := n.Connections(ctx)
 		if err != nil || len(list) == 0 && orNothing {
@@ -125,7 +171,7 @@ func (p *program) show(ctx context.Context, n *node.Node, f peersFlags, orNothin
 
 // quiet waits until members came and nothing changed for listQuiet, or until
 // end, if there is one. With again it first waits for a change.
-func (p *program) quiet(ctx context.Context, events *node.Subscription, end time.Time, again bool) error {
+func (p *program) quiet(ctx context.Context, events line.Events, end time.Time, again bool) error {
 	some := false
 	for {
 		limit := listQuiet
@@ -156,24 +202,10 @@ func (p *program) quiet(ctx context.Context, events *node.Subscription, end time
 	}
 }
 
-func (p *program) printPeers(list []node.Peer, asJSON bool) error {
+func (p *program) printPeers(list []api.Peer, asJSON bool) error {
 	if asJSON {
 		for _, x := range list {
-			b, err := json.Marshal(struct {
-				Type   string      `json:"type"`
-				Nick   chat.Text   `json:"nick"`
-				Peer   chat.PeerID `json:"peer"`
-				Online bool        `json:"online"`
-				Seed   bool        `json:"seed"`
-				How    string      `json:"how"`
-				Addr   string      `json:"addr"`
-				RTT    float64     `json:"rtt_ms"`
-				Since  time.Time   `json:"since"`
-			}{"peer", x.Nick, x.Peer, x.Online, x.Seed, x.How, x.Addr, milliseconds(x.RTT), x.Since.UTC().Truncate(time.Millisecond)})
-			if err != nil {
-				return err
-			}
-			if err := p.print(string(b)); err != nil {
+			if err := p.printObject(x); err != nil {
 				return err
 			}
 		}
@@ -182,7 +214,7 @@ func (p *program) printPeers(list []node.Peer, asJSON bool) error {
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NICK\tPEER\tCONNECTED\tROUND TRIP\tSEEN SINCE")
 	for _, x := range list {
-		nick, how, rtt := x.Nick.Line(), x.How, "-"
+		nick, how, rtt := x.Nick.Line(), x.How, roundTrip(x.RTT)
 		if nick == "" {
 			nick = "-"
 		}
@@ -192,24 +224,17 @@ func (p *program) printPeers(list []node.Peer, asJSON bool) error {
 		if how == "" {
 			how = "through others"
 		}
-		if x.RTT > 0 {
-			rtt = x.RTT.Round(100 * time.Microsecond).String()
-		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", nick, x.Peer, how, rtt, x.Since.Local().Format("15:04:05"))
 	}
 	return w.Flush()
 }
 
-func (p *program) printConnections(list []node.Connection, asJSON bool) error {
+func (p *program) printConnections(list []api.Connection, asJSON bool) error {
 	if !asJSON {
 		return writeConnections(p.out, list, time.Now())
 	}
 	for _, c := range list {
-		b, err := connectionJSON(c)
-		if err != nil {
-			return err
-		}
-		if err := p.print(b); err != nil {
+		if err := p.printObject(c); err != nil {
 			return err
 		}
 	}

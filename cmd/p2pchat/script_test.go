@@ -47,7 +47,8 @@ import (
 //	numbers FILE N            make a file of N lines
 //	badlines FILE LIMIT       make files of good and bad lines, and of the longest
 //
-// $ESC is the byte that begins a terminal's escape sequences, $BAD no UTF-8.
+// $ESC is the byte that begins a terminal's escape sequences, $BAD no UTF-8, $NL a
+// newline.
 
 // patience bounds every wait. It is long because machines that run tests are
 // busy; nothing waits that long unless it fails.
@@ -77,6 +78,7 @@ func newStage(env *testscript.Env) error {
 	env.Setenv("P2PCHAT_DATA", env.WorkDir+"/data")
 	env.Setenv("ESC", "\x1b")
 	env.Setenv("BAD", "a\xffb")
+	env.Setenv("NL", "\n")
 	env.Defer(func() {
 		for _, p := range s.procs {
 			_ = p.cmd.Process.Kill() // most have ended
@@ -93,19 +95,23 @@ func newStage(env *testscript.Env) error {
 
 func stageOf(ts *testscript.TestScript) *stage { return ts.Value(stageKey{}).(*stage) }
 
-// loopback adds what keeps a command on this machine, unless it is given.
+// loopback is the environment that keeps a command on this machine, unless flags
+// say something else.
 func loopback(args []string) []string {
-	for i, a := range args {
-		if a != "join" && a != "dial" && a != "peers" && a != "doctor" && a != "--bootstrap" {
-			continue
-		}
-		args = slices.Insert(slices.Clone(args), i+1, "--no-mdns")
-		if a != "peers" && !slices.Contains(args, "--listen") {
-			args = slices.Insert(args, i+1, "--listen", "/ip4/127.0.0.1/tcp/0")
-		}
-		return args
+	i := slices.IndexFunc(args, func(a string) bool { return slices.Contains(nodeCommands(), a) })
+	if i < 0 || slices.Contains(args, "__complete") {
+		return nil
 	}
-	return args
+	env := []string{"P2PCHAT_MDNS=0"}
+	if args[i] != "peers" {
+		env = append(env, "P2PCHAT_LISTEN=/ip4/127.0.0.1/tcp/0")
+	}
+	return env
+}
+
+// nodeCommands are those that may run a node.
+func nodeCommands() []string {
+	return []string{"join", "dial", "peers", "doctor", "send", "tail", "invite", "daemon", "gui", "--bootstrap"}
 }
 
 // binary is p2pchat in the script's path.
@@ -123,7 +129,9 @@ func binary(ts *testscript.TestScript) string {
 
 func environ(ts *testscript.TestScript) []string {
 	env := []string{"HOME=" + ts.Getenv("WORK"), "PATH=" + ts.Getenv("PATH"), "TZ=UTC", "GORACE=exitcode=66"}
-	for _, name := range []string{"P2PCHAT_DATA", "P2PCHAT_SEEDS", "GOCOVERDIR"} {
+	for _, name := range []string{
+		"P2PCHAT_DATA", "P2PCHAT_SEEDS", "P2PCHAT_CONFIG", "P2PCHAT_NAME", "P2PCHAT_ROOMS", "XDG_CONFIG_HOME", "GOCOVERDIR",
+	} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}
@@ -166,12 +174,13 @@ func (s *stage) start(ts *testscript.TestScript, name string, args []string, out
 			ts.Fatalf("%s runs already", name)
 		}
 	}
-	args = loopback(args)
+	env := append(environ(ts), loopback(args)...)
 	if !slices.Contains(args, "--data") {
-		args = append(args, "--data", s.work+"/"+name+".d")
+		// In front: after -- it would be taken for a text.
+		args = append([]string{"--data", s.work + "/" + name + ".d"}, args...)
 	}
 	p := &process{cmd: exec.Command(binary(ts), args...), done: make(chan struct{})}
-	p.cmd.Env = environ(ts)
+	p.cmd.Env = env
 	p.cmd.Dir = s.work
 	errs, err := os.Create(s.work + "/" + name + ".err")
 	ts.Check(err)
@@ -251,8 +260,8 @@ func cmdChat(ts *testscript.TestScript, neg bool, args []string) {
 func (s *stage) run(ts *testscript.TestScript, code, stdin string, args []string) (stdout, stderr string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary(ts), loopback(args)...)
-	cmd.Env = environ(ts)
+	cmd := exec.CommandContext(ctx, binary(ts), args...)
+	cmd.Env = append(environ(ts), loopback(args)...)
 	cmd.Dir = s.work
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer

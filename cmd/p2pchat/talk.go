@@ -10,8 +10,8 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
-	"github.com/p2pchat/p2pchat/history"
 	"github.com/p2pchat/p2pchat/identity"
 	"github.com/p2pchat/p2pchat/node"
 	"github.com/p2pchat/p2pchat/ui/line"
@@ -27,106 +27,68 @@ type talkFlags struct {
 func (t *talkFlags) add(cmd *cobra.Command) {
 	t.wait = waitFlag(10 * time.Second)
 	cmd.Flags().BoolVar(&t.json, "json", false, "print every event as one JSON object a line")
+	cmd.Flags().Bool("plain", false, "talk line by line, also on a terminal")
 	cmd.Flags().BoolVar(&t.follow, "follow", false, "stay after the end of the input, until interrupted")
 	cmd.Flags().Var(&t.wait, "wait", "at the end of the input, wait at most `DURATION` until everything is handed over")
 }
 
-// A messageLog is what a talk shows of the history.
+// A messageLog is a node's log that faces read, too.
 type messageLog interface {
 	node.Log
-	Messages(ctx context.Context, q history.Query) ([]history.Entry, error)
-	Topic(ctx context.Context, conv chat.ConversationID) (history.Entry, bool, error)
+	api.History
 }
 
-// A running node, with the folder it runs on. The log of a seed is nil.
-type running struct {
-	*node.Node
-	folder *identity.Folder
-	cfg    node.Config
-	log    messageLog
+// A talkPlace is what a line face is run on.
+type talkPlace struct {
+	conv   chat.Conversation
+	events line.Events
+	past   []chat.Message
 }
 
-// SetName changes the nickname and keeps it for the next start.
-func (r *running) SetName(name chat.Text) error {
-	r.Node.SetName(name)
-	return r.folder.SetName(name)
-}
-
-// withNode starts the folder's node, runs f, and ends the node politely.
-func (p *program) withNode(ctx context.Context, seed bool, f func(*running) error) error {
-	folder, err := p.folder()
+// enter listens, reads what was said earlier in the conversation that is meant, if
+// that is known, and opens it. What nobody was shown yet, the node shows then.
+func (p *program) enter(ctx context.Context, s *session, t *talkFlags, meant chat.Conversation, open func() (api.Opened, error)) (at talkPlace, done func(), err error) {
+	events, err := s.Events(ctx)
 	if err != nil {
-		return err
+		return at, nil, err
 	}
-	unlock, err := folder.Lock()
+	at.events = events
+	if !t.json && terminal(p.out) && !meant.IsPresence() {
+		at.past, err = s.past(ctx, meant)
+	}
+	if err == nil {
+		var o api.Opened
+		o, err = open()
+		at.conv = o.Conversation.Conversation
+	}
 	if err != nil {
-		return err
+		events.Close()
+		return at, nil, err
 	}
-	cfg, err := p.config(folder, seed)
-	switch {
-	case err != nil:
-	case seed:
-		err = p.runNode(ctx, &running{folder: folder, cfg: cfg}, f)
-	default:
-		err = p.withHistory(ctx, folder, func(db *history.DB) error { return p.runTalker(ctx, folder, cfg, db, f) })
-	}
-	return errors.Join(err, unlock())
-}
-
-// runTalker runs a node that takes messages. What it learns is kept, unless db is
-// nil.
-func (p *program) runTalker(ctx context.Context, folder *identity.Folder, cfg node.Config, db *history.DB, f func(*running) error) error {
-	nicks, err := folder.Nicks()
-	if err != nil {
-		return err
-	}
-	cfg.Nick = func(id chat.PeerID) (chat.Text, bool) {
-		nick := nicks.Of(id)
-		return nick, !nick.Empty()
-	}
-	if cfg.Requested, err = p.noteRequests(folder); err != nil {
-		return err
-	}
-	if db == nil {
-		_, self, err := folder.Key()
-		if err != nil {
-			return err
-		}
-		r := &running{folder: folder, cfg: cfg, log: history.NewMemory(history.Config{Self: self})}
-		return p.runNode(ctx, r, f)
-	}
-	return p.runNode(ctx, &running{folder: folder, cfg: cfg, log: db}, func(r *running) error {
-		return p.withPruning(ctx, db, func() error {
-			return withNicks(ctx, nicks, r.Node, cfg.ContactName, func() error { return f(r) })
-		})
-	})
-}
-
-// runNode starts r's node, runs f, and ends the node politely.
-func (p *program) runNode(ctx context.Context, r *running, f func(*running) error) (err error) {
-	if r.log != nil { // an interface that holds a nil one is not nil
-		r.cfg.History = r.log
-	}
-	if r.Node, err = p.start(ctx, r.folder, r.cfg); err != nil {
-		return err
-	}
-	return errors.Join(f(r), r.Close(context.WithoutCancel(ctx)))
+	return at, events.Close, nil
 }
 
 // talk runs the line face on a conversation that is open, and turns how it
 // ended into an error.
-func (p *program) talk(ctx context.Context, r *running, events line.Events, past []chat.Message, conv chat.Conversation, t *talkFlags, invite string) error {
-	known, err := people(r.folder)
+func (p *program) talk(ctx context.Context, s *session, at talkPlace, t *talkFlags) error {
+	known, err := people(s.folder)
 	if err != nil {
 		return err
 	}
 	res, err := line.Run(ctx, line.Config{
-		Chat: r, Events: events, Conversation: conv,
+		Chat: s, Events: at.events, Conversation: at.conv,
 		In: p.in, Out: p.out, Err: p.err,
 		JSON: t.json, Follow: t.follow, Wait: time.Duration(t.wait), Verbose: p.flags.verbose,
-		Name: r.cfg.Name, Known: known, Invite: invite,
-		Past: past, Topic: r.topic, MarkRead: terminal(p.out),
-		Leave: func(ctx context.Context) error { return r.Leave(ctx, conv) },
+		Name: s.info.Name.Text, Known: known, Invite: s.inviteTo(ctx, at.conv),
+		Past: at.past, Topic: s.Topic, MarkRead: terminal(p.out),
+		Page: func(ctx context.Context, after chat.MessageID) ([]chat.Message, error) {
+			return s.page(ctx, at.conv, after)
+		},
+		State: func(ctx context.Context, id chat.MessageID) (chat.DeliveryState, error) {
+			d, err := s.Delivery(ctx, at.conv, id)
+			return d.State, err
+		},
+		Leave: func(ctx context.Context) error { return s.Leave(ctx, at.conv) },
 	})
 	if err != nil && ctx.Err() == nil {
 		return err
@@ -134,7 +96,7 @@ func (p *program) talk(ctx context.Context, r *running, events line.Events, past
 	if terminal(p.in) {
 		res.Rejected = 0 // who typed them saw it at once
 	}
-	return p.kept(outcome(ctx.Err() != nil, conv, res), res)
+	return p.kept(outcome(ctx.Err() != nil, at.conv, res), res)
 }
 
 // people lists the contacts that have names.
@@ -193,7 +155,7 @@ func outcome(interrupted bool, conv chat.Conversation, res line.Result) error {
 // kept adds to an error what becomes of messages that were not delivered.
 func (p *program) kept(err error, res line.Result) error {
 	f := new(fault)
-	if res.Left == 0 || p.flags.noHistory || !errors.As(err, &f) || f.text == "" {
+	if res.Left == 0 || !p.settings.History || !errors.As(err, &f) || f.text == "" {
 		return err
 	}
 	with := *f

@@ -136,10 +136,9 @@ func words(c command, err error) string {
 	case c.verb == "say" && c.body.Kind == chat.KindAction:
 		return "action " + c.body.Text.Raw()
 	case c.verb == "say" && c.body.Kind != chat.KindText:
-		name := kindName(c.body.Kind)
-		if name == "topic" {
-			name = "set topic"
-		}
+		name := map[chat.Kind]string{
+			chat.KindReply: "reply", chat.KindEdit: "edit", chat.KindDelete: "delete", chat.KindReaction: "reaction", chat.KindTopic: "set topic",
+		}[c.body.Kind]
 		return strings.TrimSpace(strings.TrimSpace(name+" "+c.ref) + " | " + c.body.Text.Raw())
 	case c.verb == "say":
 		return "text " + c.body.Text.Raw()

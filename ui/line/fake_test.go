@@ -3,6 +3,7 @@ package line
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,21 @@ import (
 	"github.com/p2pchat/p2pchat/chat"
 )
 
+// peerN makes up a peer. Those of one n are the same.
+func peerN(n int) chat.PeerID {
+	var p chat.PeerID
+	copy(p[:], fmt.Sprintf("peer %d of a test ...............", n))
+	return p
+}
+
+func nick(s string) chat.Text {
+	t, err := chat.NewText(s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
 // A fakeNode is a Chat and its Events. What the functions do not say is done at
 // once and well.
 type fakeNode struct {
@@ -19,6 +35,7 @@ type fakeNode struct {
 	settle  func(ctx context.Context) (int, error)
 	members []chat.Member
 	rename  error
+	quiet   bool // what becomes of what was said, the test tells
 
 	mu    sync.Mutex
 	said  []string
@@ -26,6 +43,7 @@ type fakeNode struct {
 	name  chat.Text
 	read  []chat.MessageID
 	queue []chat.Event
+	made  int
 	fail  error // of Next
 	wake  chan struct{}
 }
@@ -47,11 +65,35 @@ func (f *fakeNode) Say(ctx context.Context, _ chat.Conversation, d chat.Draft) e
 	return nil
 }
 
-func (f *fakeNode) Settle(ctx context.Context, _ chat.Conversation) (int, error) {
-	if f.settle == nil {
-		return 0, nil
+// Settle tells before it returns what became of what was said: the last ones are
+// those that nobody holds.
+func (f *fakeNode) Settle(ctx context.Context, conv chat.Conversation) (left int, err error) {
+	if f.settle != nil {
+		left, err = f.settle(ctx)
 	}
-	return f.settle(ctx)
+	f.mu.Lock()
+	said := f.sent
+	f.mu.Unlock()
+	if f.quiet {
+		return left, err
+	}
+	for i, d := range said {
+		state := chat.Held
+		if i >= len(said)-left {
+			state = chat.Failed
+		}
+		if state == chat.Held || err == nil {
+			f.happen(typed(conv, d.Key), chat.Delivery{Conversation: conv, ID: typed(conv, d.Key).ID, State: state})
+		}
+	}
+	return left, err
+}
+
+// typed is what a draft becomes.
+func typed(conv chat.Conversation, key string) chat.Message {
+	m := chat.Message{Conversation: conv, Author: peerN(0), Kind: chat.KindText, Mine: true, Key: key}
+	copy(m.ID[:], "draft "+key)
+	return m
 }
 
 func (f *fakeNode) Members(context.Context, chat.Conversation) ([]chat.Member, error) {
@@ -78,10 +120,17 @@ func (f *fakeNode) MarkRead(_ chat.Conversation, id chat.MessageID) {
 	f.read = append(f.read, id)
 }
 
-// happen makes events happen.
+// happen makes events happen. Messages without an ID get one.
 func (f *fakeNode) happen(evs ...chat.Event) {
 	f.mu.Lock()
-	f.queue = append(f.queue, evs...)
+	for _, ev := range evs {
+		if m, ok := ev.(chat.Message); ok && m.ID == (chat.MessageID{}) {
+			f.made++
+			copy(m.ID[:], fmt.Sprint("made up ", f.made))
+			ev = m
+		}
+		f.queue = append(f.queue, ev)
+	}
 	f.mu.Unlock()
 	f.nudge()
 }

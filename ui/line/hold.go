@@ -12,6 +12,9 @@ const (
 	nickFor = 500 * time.Millisecond
 	// maxHeld is how many events may wait so; beyond, all are shown as they are.
 	maxHeld = 10_000
+	// maxMet bounds the people that are known not to be waited for; of more, none
+	// is waited for.
+	maxMet = 10_000
 )
 
 // A hold keeps events back, in their order, while the nick of a message's
@@ -37,7 +40,7 @@ func (h *hold) add(now time.Time, ev chat.Event) []chat.Event {
 			return h.named(ev)
 		}
 	case chat.Message:
-		if !ev.Mine && !ev.Old && ev.Nick.Empty() && !h.met[ev.Author] && len(h.met) < maxNames {
+		if !ev.Mine && !ev.Old && ev.Nick.Empty() && !h.met[ev.Author] && len(h.met) < maxMet {
 			h.missing[ev.Author] = true
 		}
 	}
@@ -88,7 +91,7 @@ func (h *hold) release() []chat.Event {
 }
 
 func (h *hold) meet(p chat.PeerID) {
-	if len(h.met) < maxNames {
+	if len(h.met) < maxMet {
 		h.met[p] = true
 	}
 }

@@ -71,7 +71,7 @@ func TestHoldIsBounded(t *testing.T) {
 	const all = 3 * maxHeld
 	for i := range all {
 		shown += len(h.add(time.Time{}, chat.Message{Author: peerN(i)}))
-		if len(h.events) > maxHeld || len(h.met) > maxNames || len(h.missing) > maxHeld {
+		if len(h.events) > maxHeld || len(h.met) > maxMet || len(h.missing) > maxHeld {
 			t.Fatalf("held are %d events and %d peers", len(h.events), len(h.met))
 		}
 	}

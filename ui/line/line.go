@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/names"
 )
 
 // Chat is all this face needs of a running node.
@@ -15,8 +16,9 @@ type Chat interface {
 	Self() chat.PeerID
 	// Say hands a message over; it may wait.
 	Say(ctx context.Context, conv chat.Conversation, d chat.Draft) error
-	// Settle waits until somebody else holds all that was said, or it failed,
-	// or ctx ends, and in any case returns how many messages nobody holds.
+	// Settle waits until somebody else holds all that was said, by other faces
+	// too, or it failed, or ctx ends, and in any case returns how many messages
+	// nobody holds.
 	Settle(ctx context.Context, conv chat.Conversation) (left int, err error)
 	// Members lists who else is in a conversation.
 	Members(ctx context.Context, conv chat.Conversation) ([]chat.Member, error)
@@ -38,10 +40,7 @@ type Events interface {
 }
 
 // A Person is somebody the user has a name for.
-type Person struct {
-	Peer chat.PeerID
-	Name chat.Text
-}
+type Person = names.Person
 
 // Config configures a Run. Chat, Events, In, Out and Err are required.
 type Config struct {
@@ -73,6 +72,16 @@ type Config struct {
 	// Past are the last messages of the conversation, oldest first, as a page of
 	// history has them: they are shown before anything else.
 	Past []chat.Message
+	// Page returns messages of the conversation after one, the oldest first and as
+	// the live stream has them (edits as messages of their own), as many as a page
+	// has: none at the end. After a zero ID it returns the newest. With it, what was
+	// missed because this face was too slow, or another process took the node over,
+	// is shown. If nil, the user is told where it is found.
+	Page func(ctx context.Context, after chat.MessageID) ([]chat.Message, error)
+	// State tells how far an own message of the conversation got. With it, Result.Left
+	// is right also after another process took the node over. If nil, what is not
+	// known to be held counts as handed over then.
+	State func(ctx context.Context, id chat.MessageID) (chat.DeliveryState, error)
 	// MarkRead is set when a person looks at Out: in a private conversation what
 	// was printed then counts as read. In JSON only the input says what was read.
 	MarkRead bool
@@ -113,8 +122,16 @@ type Result struct {
 // then waits for an output that takes nothing.
 const lastGrace = 500 * time.Millisecond
 
-// leaveGrace bounds Config.Leave.
+// lateGrace is how long events may take that tell what became of messages, after
+// the node knows that nothing is left to do for them.
+const lateGrace = time.Second
+
+// leaveGrace bounds Config.Leave and what follows.
 const leaveGrace = 3 * time.Second
+
+// lastWords is how long events may take that happened before Config.Leave returned:
+// they come on another way.
+const lastWords = 50 * time.Millisecond
 
 // Run shows events and sends lines until the input ends (and what it gave is
 // handed over) or asks to, the other side of a private talk says goodbye, an
@@ -167,6 +184,12 @@ func (s *screen) leave(seeing context.Context) {
 	ctx, cancel := context.WithTimeout(seeing, leaveGrace)
 	defer cancel()
 	_ = s.cfg.Leave(ctx) // who is not said goodbye to will notice
+	last := time.NewTimer(lastWords)
+	defer last.Stop()
+	select {
+	case <-last.C:
+	case <-ctx.Done():
+	}
 }
 
 // awaitScreen waits until all is shown: a slow reader of our output gets it

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/p2pchat/p2pchat/chat"
 )
@@ -22,18 +23,60 @@ type inputObject struct {
 	Read    *string `json:"read"`
 }
 
+// ParseObject reads an object that a program wrote to be sent outside of any screen:
+// one of those that the line face reads, but for "read", and with the
+// "conversation" it is for, or "" if it names none. A message is named by its whole
+// ID.
+func ParseObject(line []byte) (conv string, body chat.Body, err error) {
+	var o struct {
+		Conversation string `json:"conversation"`
+		inputObject
+	}
+	if err := decodeObject(line, &o); err != nil {
+		return "", body, err
+	}
+	if o.Read != nil {
+		return "", body, errors.New(`not a message object: a "read" cannot be sent`)
+	}
+	c, err := o.command()
+	if err != nil || !c.body.Kind.HasTarget() {
+		return o.Conversation, c.body, err
+	}
+	var target chat.MessageID
+	if err := target.UnmarshalText([]byte(c.ref)); err != nil {
+		return "", body, fmt.Errorf("not a message object: %w", err)
+	}
+	body, err = c.resolve(target)
+	return o.Conversation, body, err
+}
+
 // parseObject reads a message that a program wrote. Its text is never a
 // command.
 func parseObject(line []byte) (command, error) {
 	var o inputObject
+	if err := decodeObject(line, &o); err != nil {
+		return command{}, err
+	}
+	return o.command()
+}
+
+func decodeObject(line []byte, into any) error {
+	if !utf8.Valid(line) {
+		return fmt.Errorf("%w: not valid UTF-8", chat.ErrBadText)
+	}
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&o); err != nil {
-		return command{}, fmt.Errorf("not a message object: %w", err)
+	if err := dec.Decode(into); err != nil {
+		return fmt.Errorf("not a message object: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return command{}, errors.New("not a message object: something follows it on the line")
+		return errors.New("not a message object: something follows it on the line")
 	}
+	return nil
+}
+
+// command is what an object asks for.
+func (o inputObject) command() (command, error) {
 	if o.Read != nil {
 		return parseRead(o)
 	}

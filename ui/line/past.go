@@ -30,7 +30,10 @@ func (s *screen) begin(ctx context.Context) error {
 		return nil
 	}
 	for _, m := range s.cfg.Past {
-		s.add(false, s.teller.tell(m))
+		if s.shown.first(m.ID) {
+			s.edge.note(m)
+			s.add(false, s.teller.tell(m))
+		}
 	}
 	s.tellTopic(ctx)
 	return s.flush()
@@ -49,9 +52,6 @@ func (s *screen) noteShown(m chat.Message) {
 
 // history takes note of how much of the conversation is here.
 func (s *screen) history(h chat.History) {
-	if h.Conversation != s.cfg.Conversation {
-		return
-	}
 	held := &s.held
 	held.news = held.news || h.Missing > 0 || h.Fetched > 0
 	missing := ""
@@ -109,6 +109,6 @@ func (s *screen) showTopic(m chat.Message) {
 		s.object(m)
 	default:
 		s.topic = m.ID
-		s.say("the topic is: %s (set by %s)", m.Text.Line(), s.teller.names.show(m.Author, m.Nick))
+		s.say("the topic is: %s (set by %s)", m.Text.Line(), s.teller.names.Show(m.Author, m.Nick))
 	}
 }

@@ -39,10 +39,11 @@ func TestPrintsUntilLeft(t *testing.T) {
 			}})
 			s.write("hello")
 			end.by(s)
-			s.goesOn(999 * time.Millisecond)
-			time.Sleep(time.Millisecond)
+			s.goesOn(time.Second)
+			node.happen(said(9, private, 1, "and this"))
+			time.Sleep(lastWords)
 			s.ended(Result{Said: 1, Connected: true, Over: true}, end.want)
-			if got := s.out.String(); got != "12:00 bob | wait, one more\n" {
+			if got := s.out.String(); got != "12:00 bob | wait, one more\n12:00 bob | and this\n" {
 				t.Errorf("%s: stdout is %q", end.name, got)
 			}
 			if got := s.errs.String(); strings.Contains(got, "lost the connection") || strings.Contains(got, "left the talk") {

@@ -49,6 +49,7 @@ type remembered struct {
 	quote   string
 	mine    bool
 	deleted bool
+	edited  chat.Text  // by an edit that is not known itself, as in a page of history
 	changed chat.Place // of the newest edit or deletion
 }
 
@@ -115,6 +116,9 @@ func (r *recall) keep(m chat.Message) chat.Message {
 	r.known[m.ID] = &remembered{
 		id: m.ID, author: m.Author, nick: m.Nick, quote: quote(m.Text), mine: m.Mine, deleted: m.Deleted, changed: changed,
 	}
+	if m.Edited {
+		r.known[m.ID].edited = m.Text
+	}
 	if len(r.order) > maxRecalled {
 		delete(r.known, r.order[0])
 		r.order = slices.Delete(r.order, 0, 1)
@@ -131,8 +135,11 @@ func (r *recall) change(m chat.Message) bool {
 	if old.author != m.Author || m.Place().Compare(old.changed) <= 0 {
 		return false
 	}
-	old.changed, old.quote, old.deleted = m.Place(), quote(m.Text), m.Kind == chat.KindDelete
-	return true
+	deletes := m.Kind == chat.KindDelete
+	// What a page of history said already is not said again when its event comes.
+	told := deletes && old.deleted || !deletes && !old.deleted && !m.Text.Empty() && m.Text == old.edited
+	old.changed, old.quote, old.deleted, old.edited = m.Place(), quote(m.Text), deletes, chat.Text{}
+	return !told
 }
 
 // keepEarly remembers what is about a message not seen, and reports whether it

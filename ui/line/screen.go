@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/names"
 )
 
 const (
@@ -33,25 +34,31 @@ type screen struct {
 	setMet, setOver context.CancelFunc
 
 	// owned by follow:
-	hold     *hold
-	pending  []chunk // what is to be written, in this order
-	size     int     // bytes in pending
-	teller   teller
-	recall   *recall                   // the teller's; it has a lock of its own
-	here     map[chat.PeerID]chat.Text // members of the conversation, as last told
-	path     path                      // of a private talk
-	queued   map[chat.MessageID]struct{}
-	since    time.Time // when queued stopped being empty
-	told     bool      // that messages wait
-	notFound bool
-	refused  bool
-	reason   string
-	trouble  string // the trouble last told, so that it is told once
-	rejects  int    // drafts that the node refused
-	held     held
-	topic    chat.MessageID // what set the topic last told
-	read     chat.Place     // the newest message of the other that was printed
-	unread   chat.MessageID // the same, if it is not marked as read yet
+	hold    *hold
+	pending []chunk // what is to be written, in this order
+	size    int     // bytes in pending
+	teller  teller
+	recall  *recall                   // the teller's; it has a lock of its own
+	here    map[chat.PeerID]chat.Text // members of the conversation, as last told
+	shown   *shown
+	edge    edge
+	me      chat.Text // the own nick
+	tally   *tally    // it has a lock of its own
+	// elsewhere are private talks in which other faces speak.
+	elsewhere map[chat.Conversation]bool
+	path      path // of a private talk
+	queued    map[chat.MessageID]struct{}
+	since     time.Time // when queued stopped being empty
+	told      bool      // that messages wait
+	notFound  bool
+	refused   bool
+	reason    string
+	trouble   string // the trouble last told, so that it is told once
+	rejects   int    // drafts that the node refused
+	held      held
+	topic     chat.MessageID // what set the topic last told
+	read      chat.Place     // the newest message of the other that was printed
+	unread    chat.MessageID // the same, if it is not marked as read yet
 
 	leaving atomic.Bool // the talk is over; others set it
 }
@@ -65,13 +72,17 @@ type chunk struct {
 func newScreen(cfg Config) *screen {
 	recall := newRecall()
 	s := &screen{
-		cfg:    cfg,
-		asks:   make(chan func()),
-		hold:   newHold(),
-		teller: teller{newNames(cfg.Chat.Self(), cfg.Name, cfg.Known), recall, clockLayout},
-		recall: recall,
-		here:   make(map[chat.PeerID]chat.Text),
-		queued: make(map[chat.MessageID]struct{}),
+		cfg:       cfg,
+		asks:      make(chan func()),
+		hold:      newHold(),
+		teller:    teller{names.New(Person{Peer: cfg.Chat.Self(), Name: cfg.Name}, cfg.Known), recall, clockLayout, ""},
+		recall:    recall,
+		here:      make(map[chat.PeerID]chat.Text),
+		shown:     newShown(time.Now()),
+		me:        cfg.Name,
+		tally:     newTally(),
+		elsewhere: make(map[chat.Conversation]bool),
+		queued:    make(map[chat.MessageID]struct{}),
 	}
 	s.met, s.setMet = context.WithCancel(context.Background())
 	s.over, s.setOver = context.WithCancel(context.Background())
@@ -103,24 +114,24 @@ func (s *screen) follow(ctx context.Context) error {
 		var err error
 		select {
 		case evs := <-batches:
-			err = s.offer(evs)
+			err = s.offer(ctx, evs)
 		case f := <-s.asks:
 			f()
 			err = s.flush()
 		case now := <-look.C:
 			s.remind(now)
 			s.tellRelay(now)
-			err = s.show(s.hold.due(now))
+			err = s.show(ctx, s.hold.due(now))
 		case p := <-rest:
 			cancel()
 			if p.err != nil {
 				return fmt.Errorf("wait for events: %w", p.err)
 			}
 			last, _ := s.cfg.Events.Next(ctx)
-			if err := s.offer(append(p.evs, last...)); err != nil {
+			if err := s.offer(ctx, append(p.evs, last...)); err != nil {
 				return err
 			}
-			return s.show(s.hold.release())
+			return s.show(ctx, s.hold.release())
 		}
 		if err != nil {
 			cancel()
@@ -171,10 +182,13 @@ func (s *screen) pump(ctx context.Context, batches chan<- []chat.Event) pumped {
 }
 
 // offer shows events as soon as their authors have names.
-func (s *screen) offer(evs []chat.Event) error {
+func (s *screen) offer(ctx context.Context, evs []chat.Event) error {
 	now := time.Now()
 	for _, ev := range evs {
-		if err := s.print(s.hold.add(now, ev)); err != nil {
+		if m, ok := ev.(chat.Message); ok && !s.concerns(m) {
+			continue // nothing waits for its author's nick
+		}
+		if err := s.print(ctx, s.hold.add(now, ev)); err != nil {
 			return err
 		}
 	}
@@ -182,8 +196,8 @@ func (s *screen) offer(evs []chat.Event) error {
 }
 
 // show prints events and sees to it that they are seen.
-func (s *screen) show(evs []chat.Event) error {
-	if err := s.print(evs); err != nil {
+func (s *screen) show(ctx context.Context, evs []chat.Event) error {
+	if err := s.print(ctx, evs); err != nil {
 		return err
 	}
 	return s.settle()
@@ -196,16 +210,14 @@ func (s *screen) settle() error {
 }
 
 // print puts events into what is to be written.
-func (s *screen) print(evs []chat.Event) error {
+func (s *screen) print(ctx context.Context, evs []chat.Event) error {
 	for _, ev := range evs {
-		s.note(ev)
-		if s.cfg.JSON {
-			s.object(ev)
-			if m, ok := ev.(chat.Message); ok && m.Conversation == s.cfg.Conversation {
-				s.recall.note(m)
-			}
-		} else {
-			s.write(ev)
+		if !s.concerns(ev) {
+			continue
+		}
+		s.event(ev)
+		if n, ok := ev.(chat.Notice); ok && n.Code == chat.NoticeMissed {
+			s.catchUp(ctx)
 		}
 		if s.size >= writeSize {
 			if err := s.flush(); err != nil {
@@ -216,8 +228,30 @@ func (s *screen) print(evs []chat.Event) error {
 	return nil
 }
 
+// event puts one event that concerns us into what is to be written, and a message
+// only once.
+func (s *screen) event(ev chat.Event) {
+	m, said := ev.(chat.Message)
+	if said && !s.shown.first(m.ID) {
+		return
+	}
+	here := said && m.Conversation == s.cfg.Conversation
+	if here {
+		s.edge.note(m)
+	}
+	s.note(ev)
+	if !s.cfg.JSON {
+		s.write(ev)
+		return
+	}
+	s.object(ev)
+	if here {
+		s.recall.note(m)
+	}
+}
+
 // object queues the JSON form of an event.
-func (s *screen) object(ev chat.Event) { s.add(false, append(object(ev), '\n')) }
+func (s *screen) object(ev chat.Event) { s.add(false, object(ev)) }
 
 // add queues text for an output.
 func (s *screen) add(toErr bool, text []byte) {
@@ -249,35 +283,36 @@ func (s *screen) flush() error {
 
 // note keeps what the end of the run depends on.
 func (s *screen) note(ev chat.Event) {
+	if placeOf(ev) != s.cfg.Conversation {
+		return
+	}
 	switch ev := ev.(type) {
 	case chat.Member:
-		if ev.Conversation == s.cfg.Conversation && ev.Online {
+		if ev.Online {
 			s.setMet()
 			s.notFound = false
 		}
-	case chat.Delivery:
-		if ev.Conversation == s.cfg.Conversation {
-			s.noteDelivery(ev)
+	case chat.Message:
+		if ev.Mine {
+			s.tally.stored(ev.Key, ev.ID)
 		}
+	case chat.Delivery:
+		s.tally.delivery(ev)
+		s.noteDelivery(ev)
 	case chat.Notice:
-		if ev.Conversation == s.cfg.Conversation {
-			switch ev.Code {
-			case chat.NoticeNotFound:
-				s.notFound = true
-			case chat.NoticeUnreachable:
-				s.notFound = false
-			}
+		switch ev.Code {
+		case chat.NoticeNotFound:
+			s.notFound = true
+		case chat.NoticeUnreachable:
+			s.notFound = false
 		}
 	case chat.Refused:
-		if ev.Conversation == s.cfg.Conversation {
-			s.rejects++
-			s.recall.took(ev.Key)
-		}
+		s.rejects++
+		s.recall.took(ev.Key)
+		s.tally.drop(ev.Key)
 	case chat.Ended:
-		if ev.Conversation == s.cfg.Conversation {
-			s.refused, s.reason = ev.Refused, ev.Reason
-			s.setOver()
-		}
+		s.refused, s.reason = ev.Refused, ev.Reason
+		s.setOver()
 	}
 }
 

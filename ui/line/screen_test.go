@@ -2,6 +2,7 @@ package line
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -91,7 +92,7 @@ func TestLines(t *testing.T) {
 				chat.Notice{Conversation: private, Code: chat.NoticeUnreachable, Text: "x"},
 				chat.Delivery{Conversation: private, State: chat.Failed, Reason: "x"},
 			},
-			errs: "p2pchat: in private: bob: psst you\np2pchat: in other: bob: hi\n",
+			errs: "p2pchat: in private: bob: psst you\n",
 		},
 		{
 			name: "coming and going",
@@ -199,7 +200,7 @@ func TestLines(t *testing.T) {
 				with(says("yes"), func(m *chat.Message) { m.Conversation, m.Kind, m.Target = private, chat.KindReply, idOf(7) }),
 				with(says("what we do"), func(m *chat.Message) { m.Conversation, m.Kind = chat.InRoom("other"), chat.KindTopic }),
 			},
-			errs: "p2pchat: in private: bob: (re an earlier message) yes\np2pchat: in other: bob set the topic: what we do\n",
+			errs: "p2pchat: in private: bob: (re an earlier message) yes\n",
 		},
 		{
 			name: "a newcomer's message and its nick",
@@ -311,15 +312,15 @@ func TestObjects(t *testing.T) {
 		{chat.Notice{Code: chat.NoticeSeedLost, Text: "t"}, `{"type":"notice","conversation":"","code":"seed-lost","text":"t"}`},
 		{chat.Ended{Conversation: chat.With(bob), Refused: true, Reason: "no"}, `{"type":"ended","conversation":` + p + `,"refused":true,"reason":"no"}`},
 	} {
-		if got := string(object(c.ev)); got != c.want {
+		if got := string(object(c.ev)); got != c.want+"\n" {
 			t.Errorf("%T is\n%s\nwant\n%s", c.ev, got, c.want)
 		}
-		out, errs := played(t, Config{JSON: true, Conversation: chat.InRoom("elsewhere")}, c.ev)
+		out, errs := played(t, Config{JSON: true, Conversation: placeOf(c.ev), Wait: time.Millisecond}, c.ev)
 		if out != c.want+"\n" || errs != "" {
 			t.Errorf("%T is shown as\n%s%s", c.ev, out, errs)
 		}
 	}
-	if got, want := string(marshal(rejectedObject{"rejected", 3, "why\x9b"})), `{"type":"rejected","line":3,"reason":"why�"}`; got != want {
+	if got, want := string(object(rejectedLine(3, "why\x9b"))), `{"type":"rejected","line":3,"reason":"why�"}`+"\n"; got != want {
 		t.Errorf("rejected is %s, want %s", got, want)
 	}
 }
@@ -413,11 +414,11 @@ func checkHostile(t testing.TB, s string, text chat.Text, which int) {
 		t.Fatalf("stderr is %q", errs)
 	}
 	for l := range strings.Lines(out) {
-		var o struct{ Type, Kind, Text, Nick string }
+		var o struct{ Type, ID, Kind, Text, Nick string }
 		if err := json.Unmarshal([]byte(l), &o); err != nil {
 			t.Fatalf("a line of stdout is %q: %v", l, err)
 		}
-		if o.Type == "message" && o.Kind != "delete" && (o.Text != text.Raw() || o.Nick != text.Raw()) {
+		if o.Type == "message" && o.Kind != "delete" && !strings.HasPrefix(o.ID, hex.EncodeToString([]byte("draft "))) && (o.Text != text.Raw() || o.Nick != text.Raw()) {
 			t.Fatalf("a script reads %q by %q, and not %q", o.Text, o.Nick, text.Raw())
 		}
 	}

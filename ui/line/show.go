@@ -17,22 +17,23 @@ func (s *screen) write(ev chat.Event) {
 	case chat.Delivery:
 		s.delivery(ev)
 	case chat.Refused:
-		if ev.Conversation == s.cfg.Conversation {
-			s.say("line %s was not sent: %s", ev.Key, ev.Reason)
-		}
+		s.say("line %s was not sent: %s", ev.Key, ev.Reason)
 	case chat.History:
 		s.history(ev)
 	case chat.Notice:
 		s.notice(ev)
 	case chat.Ended:
-		if ev.Conversation == s.cfg.Conversation && !ev.Refused && !s.leaving.Load() { // a refusal is told at the end
+		if !ev.Refused && !s.leaving.Load() { // a refusal is told at the end
 			s.say("%s left the talk", s.name(ev.Conversation.Peer))
 		}
 	}
 }
 
 func (s *screen) message(m chat.Message) {
-	mine := m.Mine && m.Key != "" // it was typed here
+	mine := m.Mine && m.Key != "" // it was typed here, and not at another face
+	if m.Mine && !m.Old && !m.Nick.Empty() && m.Nick != s.me {
+		s.callMe(m.Nick) // another face has changed it
+	}
 	switch {
 	case m.Conversation == s.cfg.Conversation && mine:
 		if words := s.teller.echo(m); words != "" {
@@ -46,33 +47,25 @@ func (s *screen) message(m chat.Message) {
 			s.add(false, b)
 		}
 		s.noteShown(m)
-	case mine || m.Request: // a stranger's words wait until they are asked for
+	case m.Request: // a stranger's words wait until they are asked for
 	default:
-		s.say("%s: %s", place(m.Conversation), s.teller.hint(m))
+		s.say("in private: %s", s.teller.hint(m))
 	}
-}
-
-// place names a conversation other than the one shown.
-func place(c chat.Conversation) string {
-	if c.IsDirect() {
-		return "in private"
-	}
-	return "in " + c.String()
 }
 
 // name writes a peer by the nick it was last told with.
-func (s *screen) name(p chat.PeerID) string { return s.teller.names.show(p, s.here[p]) }
+func (s *screen) name(p chat.PeerID) string { return s.teller.names.Show(p, s.here[p]) }
 
 func (s *screen) member(m chat.Member) {
 	if m.Conversation != s.cfg.Conversation || s.leaving.Load() && !m.Online {
 		return
 	}
 	was, known := s.here[m.Peer]
-	before := s.teller.names.show(m.Peer, was)
+	before := s.teller.names.Show(m.Peer, was)
 	if m.Online {
 		s.here[m.Peer] = m.Nick
 	}
-	name := s.teller.names.show(m.Peer, m.Nick)
+	name := s.teller.names.Show(m.Peer, m.Nick)
 	switch {
 	case m.Online && !known && m.Conversation.IsDirect():
 		s.say("connected to %s (%s)", name, m.Peer)
@@ -96,9 +89,6 @@ func (s *screen) member(m chat.Member) {
 }
 
 func (s *screen) delivery(d chat.Delivery) {
-	if d.Conversation != s.cfg.Conversation {
-		return
-	}
 	switch short := d.ID.String()[:8]; {
 	case d.State == chat.Failed:
 		if d.Reason != s.trouble && !s.refused {
@@ -119,10 +109,6 @@ func (s *screen) delivery(d chat.Delivery) {
 }
 
 func (s *screen) notice(n chat.Notice) {
-	concerns := n.Conversation == s.cfg.Conversation || n.Conversation == (chat.Conversation{})
-	if !concerns && n.Code != chat.NoticeRequest { // which is always about another one
-		return
-	}
 	text := n.Text
 	if s.cfg.Verbose && n.Detail != "" {
 		text += " (" + n.Detail + ")"
@@ -184,7 +170,7 @@ func (s *screen) who(members []chat.Member) {
 			if m.Path == chat.PathRelayed {
 				relayed = " (relayed)"
 			}
-			s.say("  %s (%s)%s", s.teller.names.show(m.Peer, m.Nick), m.Peer, relayed)
+			s.say("  %s (%s)%s", s.teller.names.Show(m.Peer, m.Nick), m.Peer, relayed)
 		}
 	}
 }
@@ -204,12 +190,19 @@ func (s *screen) net(lines []string) {
 func (s *screen) rejected(num int, err error) {
 	reason := chat.SafeString(err.Error())
 	if s.cfg.JSON {
-		s.add(false, append(marshal(rejectedObject{"rejected", num, safe(reason)}), '\n'))
+		s.object(rejectedLine(num, reason))
 	}
 	s.say("line %d was not sent: %s", num, reason)
 }
 
-// renamed takes note of the own new nick, which so becomes nobody else's.
+// callMe takes note of the own new nick, which so becomes nobody else's.
+func (s *screen) callMe(name chat.Text) {
+	s.me = name
+	s.teller.names.Know(Person{Peer: s.cfg.Chat.Self(), Name: name}, s.cfg.Known)
+}
+
+// renamed tells the own new nick.
 func (s *screen) renamed(name chat.Text) {
-	s.say("you are now called %s", s.teller.names.show(s.cfg.Chat.Self(), name))
+	s.callMe(name)
+	s.say("you are now called %s", s.teller.names.Show(s.cfg.Chat.Self(), name))
 }

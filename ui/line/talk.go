@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
@@ -52,7 +54,7 @@ func (t *talk) run(ctx context.Context) error {
 		t.res.Unread = true
 		return t.countNow(live)
 	case errors.Is(err, errLeft):
-		return t.count(live)
+		return t.count(live, 0)
 	default:
 		return err
 	}
@@ -155,12 +157,16 @@ func (t *talk) say(live context.Context, num int, body chat.Body) error {
 		ctx, cancel = context.WithTimeout(live, t.cfg.wait())
 		defer cancel()
 	}
-	err := t.cfg.Chat.Say(ctx, t.cfg.Conversation, chat.Draft{Key: strconv.Itoa(num), Body: body})
-	switch {
-	case err == nil:
+	key := strconv.Itoa(num)
+	t.screen.tally.say(num)
+	err := t.cfg.Chat.Say(ctx, t.cfg.Conversation, chat.Draft{Key: key, Body: body})
+	if err == nil {
 		t.res.Said++
 		t.last = num
 		return nil
+	}
+	t.screen.tally.drop(key)
+	switch {
 	case live.Err() != nil:
 		return errLeft
 	case ctx.Err() != nil:
@@ -236,26 +242,85 @@ func (t *talk) handOver(live context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	return t.count(ctx)
+	return t.count(ctx, lateGrace)
 }
 
-// count waits until nothing is left to hand over, or ctx ends, and notes what is.
-func (t *talk) count(ctx context.Context) (err error) {
+// count waits until nothing that was said here is left to hand over, or ctx ends,
+// and notes what is. What became of each message was told before, but comes on
+// another way: for that it waits late.
+func (t *talk) count(ctx context.Context, late time.Duration) error {
 	if t.res.Said == 0 {
 		return nil
 	}
-	t.res.Left, err = t.cfg.Chat.Settle(ctx, t.cfg.Conversation)
-	if ctx.Err() != nil {
-		return nil
+	left, err := t.settle(ctx)
+	sure := false
+	switch {
+	case err == nil:
+		sure = t.hearLate(ctx, late)
+	case ctx.Err() != nil:
+		err = nil
+	default:
+		left = t.res.Said
+	}
+	here, unknown := t.screen.tally.left()
+	t.res.Left = min(left, here+unknown) // it is of all faces; or events were missed
+	if sure {
+		t.res.Left = here + min(max(0, left-here), unknown)
 	}
 	return err
+}
+
+// hearLate waits, at most late, for what tells of messages that the node has
+// nothing to do for, and reports whether the tally is right then. What is still not
+// held, a node has not handed over before it ended: the next one settles only what
+// was said to it, and goes on with this by itself.
+func (t *talk) hearLate(ctx context.Context, late time.Duration) bool {
+	told, cancel := context.WithTimeout(ctx, late)
+	defer cancel()
+	if t.screen.tally.await(told) {
+		return true
+	}
+	if late == 0 || t.cfg.State == nil {
+		return false
+	}
+	for _, id := range t.screen.tally.unsure() {
+		state, err := t.cfg.State(ctx, id)
+		if err != nil {
+			return false
+		}
+		t.screen.tally.delivery(chat.Delivery{ID: id, State: state})
+	}
+	t.screen.tally.awaitKnown(ctx)
+	return true
+}
+
+// settle waits as Chat.Settle does, but no longer than until all that was said here
+// is known to be held or to have failed.
+func (t *talk) settle(ctx context.Context) (left int, err error) {
+	settling, cancel := context.WithCancel(ctx)
+	var known sync.WaitGroup
+	defer known.Wait()
+	defer cancel()
+	var over atomic.Bool
+	known.Go(func() {
+		if t.screen.tally.await(settling) {
+			over.Store(true)
+			cancel()
+		}
+	})
+	left, err = t.cfg.Chat.Settle(settling, t.cfg.Conversation)
+	if err != nil && over.Load() {
+		here, unknown := t.screen.tally.left()
+		return here + unknown, nil
+	}
+	return left, err
 }
 
 // countNow notes what is not handed over.
 func (t *talk) countNow(ctx context.Context) error {
 	grace, cancel := context.WithTimeout(ctx, lastGrace)
 	defer cancel()
-	return t.count(grace)
+	return t.count(grace, 0)
 }
 
 // interrupted does so when the user ends the talk, which is what ends it.

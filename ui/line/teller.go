@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/names"
 )
 
 // Layouts of a message's time, in local time.
@@ -24,9 +25,10 @@ const newer = "(made by a newer version of p2pchat)"
 // A teller puts messages into lines of text, the same for a live screen and for
 // a page of history.
 type teller struct {
-	names  *names
+	names  *names.Names
 	recall *recall
 	layout string
+	place  string // what follows the time, with a space before it
 }
 
 // tell is a message of the conversation that r recalls, or nothing if it changes
@@ -38,7 +40,7 @@ func (t *teller) tell(m chat.Message) []byte {
 		return nil
 	}
 	m = n.message
-	nick, at := t.names.show(m.Author, m.Nick), m.Time.Local().Format(t.layout)
+	nick, at := t.names.Show(m.Author, m.Nick), m.Time.Local().Format(t.layout)+t.place
 	var b []byte
 	switch {
 	case m.Kind == chat.KindTopic:
@@ -61,7 +63,7 @@ func (t *teller) tell(m chat.Message) []byte {
 
 // hint is a message of another conversation, on one line.
 func (t *teller) hint(m chat.Message) string {
-	nick := t.names.show(m.Author, m.Nick)
+	nick := t.names.Show(m.Author, m.Nick)
 	if m.Kind == chat.KindTopic {
 		return nick + " " + topicWords(m.Text)
 	}
@@ -115,11 +117,11 @@ func (t *teller) about(verb string, target remembered, named bool) string {
 	case target.id == chat.MessageID{}:
 		return "(" + verb + " an earlier message) "
 	case named && target.deleted:
-		return fmt.Sprintf("(%s %s: a deleted message) ", verb, t.names.show(target.author, target.nick))
+		return fmt.Sprintf("(%s %s: a deleted message) ", verb, t.names.Show(target.author, target.nick))
 	case target.deleted:
 		return "(" + verb + " a deleted message) "
 	case named:
-		return fmt.Sprintf("(%s %s: %s) ", verb, t.names.show(target.author, target.nick), target.quote)
+		return fmt.Sprintf("(%s %s: %s) ", verb, t.names.Show(target.author, target.nick), target.quote)
 	default:
 		return fmt.Sprintf("(%s %s) ", verb, target.quote)
 	}
@@ -191,7 +193,7 @@ func NewPages(w io.Writer, cfg PagesConfig) *Pages {
 	if cfg.Dates {
 		layout = dateLayout
 	}
-	return &Pages{w, cfg.JSON, teller{newNames(cfg.Self, cfg.Name, cfg.Known), newRecall(), layout}}
+	return &Pages{w, cfg.JSON, teller{names.New(Person{Peer: cfg.Self, Name: cfg.Name}, cfg.Known), newRecall(), layout, ""}}
 }
 
 // Write prints messages, oldest first, with one call of the writer's Write.
@@ -199,7 +201,7 @@ func (p *Pages) Write(msgs ...chat.Message) error {
 	var b []byte
 	for _, m := range msgs {
 		if p.json {
-			b = append(append(b, object(m)...), '\n')
+			b = append(b, object(m)...)
 		} else {
 			b = append(b, p.teller.tell(m)...)
 		}

@@ -146,7 +146,7 @@ func TestPages(t *testing.T) {
 	}
 	var want strings.Builder
 	for _, m := range msgs {
-		want.Write(append(object(m), '\n'))
+		want.Write(object(m))
 	}
 	if objects.String() != want.String() {
 		t.Errorf("objects:\n%swant, as in the live stream:\n%s", &objects, &want)

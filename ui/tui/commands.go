@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/invite"
 )
 
 // A command is what a line beginning with a slash asks for.
@@ -42,6 +43,7 @@ func commands() []command {
 		{name: "requests", help: "unknown people who wrote", run: func(m *model, _ string) tea.Cmd { m.showRequests(); return m.fetchPeople() }},
 		{name: "invite", help: "the line to give to a friend, and its QR code", run: func(m *model, _ string) tea.Cmd { return m.showInvite() }},
 		{name: "net", help: "how you are connected", run: func(m *model, _ string) tea.Cmd { return m.showNet() }},
+		{name: "notify", help: "what calls you when you look elsewhere", run: func(m *model, _ string) tea.Cmd { m.read("Notifications", m.notifyLines()...); return nil }},
 		{name: "log", help: "what the status line said", run: func(m *model, _ string) tea.Cmd { m.showLog(); return nil }},
 		{name: "help", help: "this page", run: func(m *model, _ string) tea.Cmd { m.showHelp(); return nil }},
 		{name: "quit", help: "end", run: func(m *model, _ string) tea.Cmd { return m.quit() }},
@@ -64,6 +66,9 @@ func (m *model) enter() tea.Cmd {
 		return m.search(s)
 	case modeReply, modeEdit, modeReact:
 		return m.sendAbout(m.mode.kind, m.mode.target, s)
+	}
+	if m.cur == nil && invite.Is(s) {
+		s = "/join " + s
 	}
 	if m.cur != nil {
 		m.cur.past.add(s)
@@ -155,27 +160,6 @@ func about(k modeKind) func(*model, string) tea.Cmd {
 	}
 }
 
-func (m *model) join(arg string) tea.Cmd {
-	return m.call(func(ctx context.Context) tea.Msg {
-		conv, err := m.node.Join(ctx, arg)
-		return openedMsg{conv, err}
-	})
-}
-
-func (m *model) dial(arg string) tea.Cmd {
-	return m.call(func(ctx context.Context) tea.Msg {
-		conv, err := m.node.Dial(ctx, arg)
-		return openedMsg{conv, err}
-	})
-}
-
-func (m *model) leave(string) tea.Cmd {
-	id := m.cur.ID
-	return m.call(func(ctx context.Context) tea.Msg {
-		return leftMsg{id, m.node.Leave(ctx, id)}
-	})
-}
-
 func (m *model) action(arg string) tea.Cmd { return m.sayText(chat.KindAction, arg, "/me "+arg) }
 
 func (m *model) topic(arg string) tea.Cmd {
@@ -251,13 +235,13 @@ func (m *model) verifyNamed(arg string) tea.Cmd {
 // personNamed finds a contact or a member by the name shown.
 func (m *model) personNamed(name string) (chat.PeerID, bool) {
 	for _, c := range m.contacts {
-		if name != "" && strings.EqualFold(m.names.show(c.Peer, m.people[c.Peer]), name) {
+		if name != "" && strings.EqualFold(m.names.Show(c.Peer, m.people[c.Peer]), name) {
 			return c.Peer, true
 		}
 	}
 	if m.cur != nil {
 		for _, x := range m.cur.members {
-			if name != "" && strings.EqualFold(m.names.show(x.Peer, x.Nick), name) {
+			if name != "" && strings.EqualFold(m.names.Show(x.Peer, x.Nick), name) {
 				return x.Peer, true
 			}
 		}

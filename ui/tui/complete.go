@@ -101,11 +101,11 @@ func (m *model) roomNames() (out []string) {
 func (m *model) nickNames() (out []string) {
 	if m.cur != nil {
 		for _, x := range m.cur.members {
-			out = append(out, m.names.show(x.Peer, x.Nick))
+			out = append(out, m.names.Show(x.Peer, x.Nick))
 		}
 	}
 	for _, c := range m.contacts {
-		out = append(out, m.names.show(c.Peer, m.people[c.Peer]))
+		out = append(out, m.names.Show(c.Peer, m.people[c.Peer]))
 	}
 	return out
 }

@@ -34,6 +34,8 @@ type conversation struct {
 	marking  bool // a MarkRead is under way
 	active   int  // when something new came, as a number that grows
 	ended    string
+	joined   bool // this face has it open
+	opening  bool // it is about to
 }
 
 // open finds a conversation, or adds one to the end of the list.
@@ -49,26 +51,52 @@ func (m *model) open(id chat.Conversation) *conversation {
 
 // listed takes the list of conversations.
 func (m *model) listed(list []Conversation) tea.Cmd {
+	if !m.opened { // what is open comes before what is history
+		slices.SortStableFunc(list, func(a, b Conversation) int { return order(b.Open, a.Open) })
+	}
 	for _, info := range list {
-		if info.ID.IsPresence() {
-			continue
-		}
-		c := m.open(info.ID)
-		c.Conversation = info
-		c.base = max(0, info.Waiting-len(c.waiting))
-		if c == m.cur && !m.blur && !c.at.held {
-			c.Unread, c.Mentions = 0, 0 // the node does not know yet
+		if !info.ID.IsPresence() && !m.left[info.ID] {
+			m.inform(m.open(info.ID), info)
 		}
 	}
-	m.opened = true
-	if m.cur != nil || len(m.convs) == 0 {
-		return nil
+	var cmds []tea.Cmd
+	if !m.opened {
+		m.opened = true
+		cmds = append(cmds, m.openWanted())
 	}
-	c := m.convs[0]
-	if first := m.byID[m.cfg.First]; first != nil && !m.cfg.First.IsPresence() {
-		c = first
+	if m.cur == nil && len(m.convs) > 0 {
+		cmds = append(cmds, m.show(m.convs[0]))
 	}
-	return m.show(c)
+	return tea.Batch(cmds...)
+}
+
+// order is -1, 0 or 1, true being more.
+func order(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
+}
+
+// inform takes what the node says of c, where this face does not know better.
+func (m *model) inform(c *conversation, info Conversation) {
+	old := c.Conversation
+	c.Conversation = info
+	if old.Read.Compare(info.Read) > 0 { // the node is about to hear of it
+		c.Read, c.Unread, c.Mentions = old.Read, old.Unread, old.Mentions
+	}
+	if info.History == (chat.History{}) {
+		c.History = old.History
+	}
+	c.Open = c.Open || c.joined
+	c.base = max(0, info.Waiting-len(c.waiting))
+	if c == m.cur && !m.blur && !c.at.held {
+		c.Unread, c.Mentions = 0, 0
+	}
 }
 
 // show turns to a conversation.
@@ -76,14 +104,19 @@ func (m *model) show(c *conversation) tea.Cmd {
 	if c == m.cur {
 		return nil
 	}
+	if m.cur == nil && m.mode.kind == modeWrite && !m.input.empty() {
+		c.draft = m.input.String() // written before there was a conversation
+	}
 	m.putAside()
 	m.cur = c
-	m.input.set(c.draft)
-	m.mode = mode{}
+	if m.mode.kind != modeName { // that question stays until it is answered
+		m.mode = mode{}
+		m.input.set(c.draft)
+	}
 	if c.Unread > 0 {
 		c.line = c.Read
 	}
-	cmds := []tea.Cmd{m.fetchMembers(c)}
+	cmds := []tea.Cmd{m.fetchMembers(c), m.openHere(c), m.fetchInvite(c.ID)}
 	if !c.loaded {
 		cmds = append(cmds, m.loadNewest(c))
 	}
@@ -96,9 +129,8 @@ func (m *model) putAside() {
 	if c == nil {
 		return
 	}
-	c.draft = m.input.String()
-	if m.mode.kind != modeWrite {
-		c.draft = ""
+	if m.mode.kind == modeWrite { // else the draft is there already
+		c.draft = m.input.String()
 	}
 	c.line = chat.Place{}
 	if c.t.newer {
@@ -161,7 +193,7 @@ func (m *model) drop(c *conversation) tea.Cmd {
 	m.cur = nil
 	m.input.set("")
 	if len(m.convs) == 0 {
-		return nil
+		return m.fetchInvite(chat.Conversation{})
 	}
 	return m.show(m.convs[min(i, len(m.convs)-1)])
 }
@@ -169,16 +201,9 @@ func (m *model) drop(c *conversation) tea.Cmd {
 // title is what a conversation is called.
 func (m *model) title(c *conversation) string {
 	if c.ID.IsDirect() {
-		return "@" + m.names.show(c.ID.Peer, m.nickOf(c))
+		return "@" + m.names.Show(c.ID.Peer, m.nickOf(c))
 	}
 	return "#" + chat.SafeString(string(c.ID.Room))
-}
-
-func (m *model) nickOf(c *conversation) chat.Text {
-	if nick := m.people[c.ID.Peer]; !nick.Empty() {
-		return nick
-	}
-	return c.Nick
 }
 
 // undelivered is how many own messages of c nobody else has.
@@ -217,6 +242,8 @@ func (m *model) conversationRow(c *conversation, n, width int) row {
 		text = m.theme.alert.Styled(text)
 	case c.Unread > 0:
 		text = m.theme.strong.Styled(text)
+	case !c.Open && !c.opening: // there is only its history
+		text = m.theme.dim.Styled(text)
 	}
 	return row{text, width}
 }
@@ -300,7 +327,7 @@ func (m *model) sortMembers(c *conversation) {
 			return 1
 		}
 		return cmp.Or(
-			strings.Compare(strings.ToLower(m.names.plain(a.Peer, a.Nick)), strings.ToLower(m.names.plain(b.Peer, b.Nick))),
+			strings.Compare(strings.ToLower(m.names.Plain(a.Peer, a.Nick)), strings.ToLower(m.names.Plain(b.Peer, b.Nick))),
 			a.Peer.Compare(b.Peer),
 		)
 	})

@@ -1,8 +1,10 @@
 // Package tui is the face for a whole terminal: conversations, a timeline,
 // members, and a line to write in.
 //
-// It knows the words of chat and one interface, Node, which it declares; it may
-// run in a process that has no node. Run owns the terminal until it returns, and
+// It knows the words of chat and one interface, Node, which it declares; Attach
+// makes one of a client of package api, so it may run in a process that has no
+// node, beside other faces. What those open and say is shown like the rest; what
+// the person looks at is opened by this face too. Run owns the terminal until it returns, and
 // then leaves it as it was, also after a panic.
 //
 // One goroutine, bubbletea's, owns the model: update.go routes what happens to

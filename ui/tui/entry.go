@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/names"
 )
 
 const (
@@ -33,7 +34,7 @@ const (
 type look struct {
 	meter
 	width   int // of the timeline, in cells
-	names   *names
+	names   *names.Names
 	theme   *theme
 	zone    *time.Location
 	version int // of names and theme
@@ -47,7 +48,7 @@ type layout struct {
 }
 
 // gutter is the width of the column for names.
-func (l *look) gutter() int { return max(minNick, min(14, l.width/6)) }
+func (l *look) gutter() int { return max(names.MinCells, min(14, l.width/6)) }
 
 // rows are the rows of e below its date, wrapped once for each look.
 func (e *entry) rows(l *look, t *timeline) []row {
@@ -103,7 +104,7 @@ func (l *look) head(e *entry, clock string) (head, rest row) {
 		style = style.Bold()
 	}
 	cells := l.gutter()
-	name := l.names.fit(l.meter, e.Author, e.Nick, cells)
+	name := l.names.Fit(ruler{l.meter}, e.Author, e.Nick, cells)
 	if l.width < narrow {
 		switch {
 		case e.special():
@@ -167,7 +168,7 @@ func (l *look) quote(e *entry) string {
 		return "an earlier message"
 	}
 	s, _ := l.cut(l.said(e, true), maxQuote)
-	return l.names.show(e.Author, e.Nick) + ": " + s
+	return l.names.Show(e.Author, e.Nick) + ": " + s
 }
 
 // state is what later messages made of e.
@@ -201,10 +202,10 @@ func deliveryMark(e *entry) string {
 	case chat.Sent:
 		return "[sent]"
 	case chat.Held:
-		if d.Conversation.IsDirect() {
+		if d.Conversation.IsDirect() || d.Members == 0 { // or of an earlier run
 			return "[held]"
 		}
-		return fmt.Sprintf("[held %d/%d]", d.HeldBy, d.Members)
+		return fmt.Sprintf("[held\u00a0%d/%d]", d.HeldBy, d.Members) // is not broken there
 	case chat.Read:
 		return "[read]"
 	case chat.Failed:

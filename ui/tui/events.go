@@ -41,6 +41,10 @@ func (m *model) got(a eventsMsg) tea.Cmd {
 	if len(a.events) > 0 {
 		cmds = append(cmds, m.markRead())
 	}
+	if m.stale {
+		m.stale = false
+		cmds = append(cmds, m.fetchConversations())
+	}
 	return tea.Batch(append(cmds, m.listen())...)
 }
 
@@ -48,7 +52,11 @@ func (m *model) got(a eventsMsg) tea.Cmd {
 func (m *model) back() tea.Cmd {
 	m.gone = false
 	m.say("the node is back")
-	return m.refresh()
+	cmds := []tea.Cmd{m.refresh(), m.sayNext()}
+	if m.cur != nil {
+		cmds = append(cmds, m.openHere(m.cur))
+	}
+	return tea.Batch(cmds...)
 }
 
 // refresh fetches what events may have been missed of.
@@ -82,6 +90,8 @@ func (m *model) event(ev chat.Event) tea.Cmd {
 	case chat.History:
 		if c := m.byID[ev.Conversation]; c != nil {
 			c.History = ev
+		} else {
+			m.unlisted(ev.Conversation)
 		}
 	case chat.Notice:
 		return m.notice(ev)
@@ -89,6 +99,14 @@ func (m *model) event(ev chat.Event) tea.Cmd {
 		m.end(ev)
 	}
 	return nil
+}
+
+// unlisted takes note that something happened in a conversation that another face
+// has opened.
+func (m *model) unlisted(id chat.Conversation) {
+	if !id.IsPresence() && !m.left[id] {
+		m.stale = true
+	}
 }
 
 func (m *model) message(x chat.Message) tea.Cmd {
@@ -102,7 +120,16 @@ func (m *model) message(x chat.Message) tea.Cmd {
 	if x.Conversation.IsPresence() {
 		return nil
 	}
-	c := m.open(x.Conversation)
+	if m.left[x.Conversation] {
+		if !x.Conversation.IsDirect() || x.Mine {
+			return nil // another face has it open
+		}
+		delete(m.left, x.Conversation) // somebody means this person
+	}
+	c := m.byID[x.Conversation]
+	if c == nil {
+		c, m.stale = m.open(x.Conversation), true
+	}
 	if x.Kind == chat.KindTopic && !x.Old {
 		c.Topic = x.Text
 	}
@@ -121,7 +148,7 @@ func (m *model) message(x chat.Message) tea.Cmd {
 	if c != m.cur {
 		c.t.trim(len(c.t.entries), 2*keptAside, keptAside)
 	}
-	return nil
+	return m.notifyOf(c, x)
 }
 
 // unread counts a message that the person has not seen.
@@ -177,13 +204,23 @@ func (m *model) refused(r chat.Refused) {
 
 func (m *model) notice(n chat.Notice) tea.Cmd {
 	text := n.Text
-	if c := m.byID[n.Conversation]; c != nil && c != m.cur {
+	switch c := m.byID[n.Conversation]; {
+	case n.Code == chat.NoticeRequest || n.Conversation.IsPresence() || c == m.cur:
+	case c == nil || !c.joined && !c.opening:
+		m.unlisted(n.Conversation)
+		return nil // another face has it open, and tells
+	default:
 		text = m.title(c) + ": " + text
 	}
 	switch n.Code {
+	case chat.NoticeWaiting:
+		if m.cur != nil && n.Conversation == m.cur.ID && !m.cur.ID.IsDirect() {
+			return nil // the timeline says so
+		}
+		m.say(text)
 	case chat.NoticeRequest:
 		m.say(text + " (Alt+R)")
-		return m.fetchPeople()
+		return tea.Batch(m.fetchPeople(), m.notify(OnRequest, "request", text))
 	case chat.NoticeMissed:
 		m.say(text)
 		return m.refresh()

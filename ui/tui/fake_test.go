@@ -52,7 +52,8 @@ type fake struct {
 	contacts []Contact
 	status   Status
 	calls    []string
-	down     error // while set, all calls fail
+	down     error                       // while set, all calls fail
+	cannot   map[chat.Conversation]error // Open fails with
 	slow     chan struct{}
 	n        int
 	events   chan []chat.Event
@@ -65,7 +66,7 @@ func newFake() *fake {
 		delivery: make(map[chat.MessageID]chat.Delivery),
 		members:  make(map[chat.Conversation][]chat.Member),
 		events:   make(chan []chat.Event, 100),
-		status:   Status{Seeds: []Seed{{"seed.example", true}, {"two.example", false}}, Peers: 2, LAN: "searching"},
+		status:   Status{Seeds: []Seed{{Name: "seed.example", Connected: true}, {Name: "two.example", Trouble: "connection refused"}}, Peers: 2, Reach: "everybody can reach you directly", LAN: "looking for others (eth0)"},
 	}
 }
 
@@ -216,15 +217,26 @@ func (f *fake) Holders(_ context.Context, conv chat.Conversation, id chat.Messag
 	return Holders{Delivery: d, Holding: all[:1], Missing: all[1:]}, f.call("holders")
 }
 
-func (f *fake) Join(_ context.Context, room string) (chat.Conversation, error) {
-	name, err := chat.ParseRoomName(room)
-	if err != nil {
-		return chat.Conversation{}, err
-	}
-	return f.room(string(name), 0), f.call("join %s", room)
+func (f *fake) Open(_ context.Context, conv chat.Conversation) error {
+	return errors.Join(f.call("open %s", conv), f.cannot[conv])
 }
 
-func (f *fake) Dial(_ context.Context, s string) (chat.Conversation, error) {
+func (f *fake) Join(_ context.Context, room string) (chat.Conversation, error) {
+	err := f.call("join %s", room)
+	name, bad := chat.ParseRoomName(room)
+	if err = errors.Join(err, bad); err != nil {
+		return chat.Conversation{}, err
+	}
+	return f.room(string(name), 0), nil
+}
+
+func (f *fake) Dial(_ context.Context, s string, newKey bool) (chat.Conversation, error) {
+	if s == "moved.example:4747" && !newKey {
+		return chat.Conversation{}, fmt.Errorf("%w: another peer answers at %s than before", ErrOtherPeer, s)
+	}
+	if newKey {
+		return chat.With(peer(8)), f.call("dial %s anew", s)
+	}
 	if err := f.call("dial %s", s); err != nil {
 		return chat.Conversation{}, err
 	}
@@ -283,8 +295,11 @@ func (f *fake) SetName(_ context.Context, name chat.Text) error {
 	return f.call("name %s", name)
 }
 
-func (f *fake) Net(context.Context) ([]string, error) {
-	return []string{"bob direct 12 ms", "carol relayed 80 ms"}, f.call("net")
+func (f *fake) Net(context.Context) ([]Connection, error) {
+	return []Connection{
+		{Peer: peer(2), Nick: nick(2), Role: "member", Remote: "/ip4/192.0.2.7/tcp/4747", RTT: 12 * time.Millisecond, Since: day.Add(-time.Hour), In: 1200, Out: 3_400_000},
+		{Peer: peer(3), Nick: nick(3), Role: "member", Relayed: true, Via: peer(9), RTT: 80 * time.Millisecond, Since: day.Add(-time.Minute)},
+	}, f.call("net")
 }
 
 func (f *fake) Status(context.Context) (Status, error) { return f.status, f.call("status") }

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"fmt"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -14,9 +13,7 @@ func (m *model) nameSelf() {
 	if !m.self.Name.Empty() || m.mode.kind == modeName {
 		return
 	}
-	m.mode = mode{kind: modeName}
-	m.input.set(m.cfg.DefaultName)
-	m.say("What shall others call you? Enter takes the name below")
+	m.about(modeName, chat.MessageID{}, m.cfg.DefaultName)
 }
 
 // chooseName takes the answer.
@@ -26,8 +23,7 @@ func (m *model) chooseName(s string) tea.Cmd {
 		m.alert(err.Error())
 		return nil
 	}
-	m.mode = mode{}
-	m.input.set("")
+	m.leaveMode()
 	return m.rename(name)
 }
 
@@ -54,11 +50,13 @@ func (m *model) fetchInvite(id chat.Conversation) tea.Cmd {
 }
 
 // command is the line with which a friend comes here.
-func (i inviteMsg) command() string {
+func (i inviteMsg) command() string { return "p2pchat " + i.verb() + " " + i.text }
+
+func (i inviteMsg) verb() string {
 	if i.conv.Room != "" {
-		return "p2pchat join " + i.text
+		return "join"
 	}
-	return "p2pchat dial " + i.text
+	return "dial"
 }
 
 // alone are the hints while nobody else is in a room, and nothing was said.
@@ -68,7 +66,22 @@ func (m *model) alone(c *conversation, f frame) []row {
 	}
 	l := m.look()
 	rows := append([]row{{}}, l.note("Nobody else is here yet. What you write is kept and goes out by itself.")...)
-	return append(rows, m.hints(l)...)
+	return append(rows, m.hints(l, c.ID)...)
+}
+
+// silence are the hints while others are there, and nothing was said.
+func (m *model) silence(c *conversation) []row {
+	switch {
+	case !c.loaded || len(c.t.entries) > 0 || len(m.unsaid) > 0:
+		return nil
+	case !c.ID.IsDirect():
+		return m.look().note("Nothing was said yet. What you write goes to everybody here.")
+	}
+	rows := m.look().note("Nothing was said yet. Only the two of you can read this.")
+	if m.contactOf[c.ID.Peer].Verified {
+		return rows
+	}
+	return append(rows, m.look().note("/verify compares fingerprints, so that you know who it is.")...)
 }
 
 // welcomeRows is what is shown before there is any conversation.
@@ -85,33 +98,28 @@ func (m *model) welcomeRows(f frame) []row {
 	for _, s := range []string{
 		"", hello, "",
 		"/join ROOM opens a room, for example /join lobby",
+		"/join INVITE goes where a friend has invited you",
 		"/dial PEER talks to somebody in private",
 		"F1 shows all keys and commands", "",
 	} {
 		rows = append(rows, l.note(s)...)
 	}
-	rows = append(rows, m.hints(l)...)
+	rows = append(rows, m.hints(l, chat.Conversation{})...)
 	return rows[:min(len(rows), f.height)]
 }
 
 // hints are how somebody comes here: the line to give away, seeds, local network.
-func (m *model) hints(l *look) (rows []row) {
-	if m.invite.text != "" {
-		rows = append(rows, l.note("Give this line to a friend:")...)
-		lines, _ := l.wrap(chat.SafeString(m.invite.command()), l.width-4, l.width-4, maxRows)
-		for _, r := range lines {
-			rows = append(rows, row{"  " + l.theme.strong.Styled(r.text), r.cells + 2})
-		}
+func (m *model) hints(l *look, conv chat.Conversation) (rows []row) {
+	switch command := chat.SafeString(m.invite.command()); {
+	case m.invite.text == "" || m.invite.conv != conv:
+	case l.meter.width(command) > l.width-4: // in several rows it could not be copied
+		rows = append(rows, l.note("Alt+I shows the line to give to a friend.")...)
+	default:
+		rows = append(rows, l.note("Give this line to a friend (Alt+I copies it):")...)
+		rows = append(rows, row{"  " + l.theme.strong.Styled(command), l.meter.width(command) + 2})
 	}
-	for _, s := range m.status.Seeds {
-		state := "no answer"
-		if s.Connected {
-			state = "connected"
-		}
-		rows = append(rows, l.note(fmt.Sprintf("seed %s: %s", chat.SafeString(s.Name), state))...)
-	}
-	if len(m.status.Seeds) == 0 {
-		rows = append(rows, l.note("seeds: none are set")...)
+	for _, s := range m.seedLines() {
+		rows = append(rows, l.note(s)...)
 	}
 	if m.status.LAN != "" {
 		rows = append(rows, l.note("local network: "+chat.SafeString(m.status.LAN))...)

@@ -75,7 +75,7 @@ func (m *model) everywhere(k string) (tea.Cmd, bool) {
 			m.hideConvs = !m.hideConvs
 		}
 	case "f3":
-		if m.width < wide || m.hideMembers || m.columns().members > 0 && len(m.cur.members) > m.frame().height {
+		if m.width < wide || m.columns().members > 0 && len(m.cur.members) > m.frame().height {
 			m.chooseMember()
 		} else {
 			m.hideMembers = !m.hideMembers

@@ -44,11 +44,11 @@ func (m *model) chooseMember() {
 	m.sortMembers(m.cur)
 	l := &list{name: "Who is here", help: "Enter talks in private, v verifies", empty: "nobody else is here"}
 	for _, x := range m.cur.members {
-		text := m.names.show(x.Peer, x.Nick) + "  " + x.Peer.String()
+		text := m.names.Show(x.Peer, x.Nick) + "  " + x.Peer.String()
 		if !x.Online {
 			text += " (not connected)"
 		}
-		if m.names.contacts[x.Peer].Verified {
+		if m.contactOf[x.Peer].Verified {
 			text += " (verified)"
 		}
 		l.items = append(l.items, item{text, x.Peer})
@@ -62,7 +62,7 @@ func personKey(m *model, k string, v any) (tea.Cmd, bool) {
 	p := v.(chat.PeerID)
 	switch k {
 	case "enter":
-		return m.dial(p.String()), true
+		return m.talkTo(p), true
 	case "v":
 		m.verify(p)
 		return nil, false
@@ -74,7 +74,7 @@ func personKey(m *model, k string, v any) (tea.Cmd, bool) {
 func (m *model) showRequests() {
 	l := &list{name: "Requests", help: "a accepts, i ignores, b blocks, v fingerprint", empty: "no requests"}
 	for _, r := range m.requests {
-		l.items = append(l.items, item{fmt.Sprintf("%s (%d): %s", m.names.show(r.Peer, r.Nick), r.Count, r.Text.Line()), r.Peer})
+		l.items = append(l.items, item{fmt.Sprintf("%s (%d): %s", m.names.Show(r.Peer, r.Nick), r.Count, r.Text.Line()), r.Peer})
 	}
 	l.act = func(m *model, k string, v any) (tea.Cmd, bool) {
 		p := v.(chat.PeerID)
@@ -103,8 +103,8 @@ func (m *model) answerRequest(p chat.PeerID, a Answer) tea.Cmd {
 		if a != Accept {
 			return doneMsg{note: name + ": " + string(a) + "d", people: true}
 		}
-		conv, err := m.node.Dial(ctx, p.String())
-		return openedMsg{conv, err}
+		conv, err := m.node.Dial(ctx, p.String(), false)
+		return openedMsg{conv: conv, err: err}
 	})
 }
 
@@ -112,7 +112,7 @@ func (m *model) answerRequest(p chat.PeerID, a Answer) tea.Cmd {
 func (m *model) showContacts() {
 	l := &list{name: "Contacts", help: "Enter talks in private, v verifies", empty: "no contacts yet: /name NAME gives the other one here a name"}
 	for _, c := range m.contacts {
-		text := m.names.show(c.Peer, m.people[c.Peer]) + "  " + c.Peer.String()
+		text := m.names.Show(c.Peer, m.people[c.Peer]) + "  " + c.Peer.String()
 		for _, x := range []struct {
 			word string
 			is   bool
@@ -149,7 +149,7 @@ func (f *fingerprints) rows(m *model, width, height int) []row {
 		"you:", "  " + m.self.Peer.Fingerprint(), "",
 		"peer ID: " + f.peer.String(),
 	}
-	if m.names.contacts[f.peer].Verified {
+	if m.contactOf[f.peer].Verified {
 		f.text = append(f.text, "", "They were compared before, and matched.")
 	}
 	return f.reading.rows(m, width, height)
@@ -200,44 +200,10 @@ func (m *model) showLog() {
 	m.dialog.(*reading).top = len(m.log) // the end
 }
 
-// linesMsg is text that the node was asked for.
-type linesMsg struct {
-	title string
-	lines []string
-	err   error
-}
-
-// showNet shows how the node is connected.
-func (m *model) showNet() tea.Cmd {
-	m.read("Connections", "asking ...")
-	return m.call(func(ctx context.Context) tea.Msg {
-		lines, err := m.node.Net(ctx)
-		return linesMsg{"Connections", lines, err}
-	})
-}
-
-func (m *model) lines(a linesMsg) {
-	r, ok := m.dialog.(*reading)
-	if !ok || r.name != a.title {
-		return // it was closed
-	}
-	if a.err != nil {
-		r.text = []string{chat.SafeString(a.err.Error())}
-		return
-	}
-	r.text = nil
-	for _, s := range a.lines {
-		r.text = append(r.text, chat.SafeString(s))
-	}
-	if len(r.text) == 0 {
-		r.text = []string{"no connections"}
-	}
-}
-
 // details shows all there is to say about a message.
 func (m *model) details(c *conversation, e *entry) tea.Cmd {
 	text := []string{
-		"from     " + m.names.show(e.Author, e.Nick) + " (" + e.Author.String() + ")",
+		"from     " + m.names.Show(e.Author, e.Nick) + " (" + e.Author.String() + ")",
 		"written  " + e.Time.In(m.cfg.zone()).Format("2006-01-02 15:04:05 MST"),
 		"ID       " + e.ID.String(),
 	}
@@ -288,9 +254,9 @@ func (m *model) holders(a holdersMsg) {
 		r.text = append(r.text, "reason: "+chat.SafeString(s))
 	}
 	for _, x := range a.h.Holding {
-		r.text = append(r.text, "  held by      "+m.names.show(x.Peer, x.Nick))
+		r.text = append(r.text, "  held by      "+m.names.Show(x.Peer, x.Nick))
 	}
 	for _, x := range a.h.Missing {
-		r.text = append(r.text, "  not held by  "+m.names.show(x.Peer, x.Nick))
+		r.text = append(r.text, "  not held by  "+m.names.Show(x.Peer, x.Nick))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/names"
 )
 
 // maxMembers is how many members of one conversation are remembered.
@@ -20,8 +21,9 @@ type membersMsg struct {
 	err     error
 }
 
-func (m *model) fetchMembers(c *conversation) tea.Cmd {
-	id := c.ID
+func (m *model) fetchMembers(c *conversation) tea.Cmd { return m.membersOf(c.ID) }
+
+func (m *model) membersOf(id chat.Conversation) tea.Cmd {
 	return m.call(func(ctx context.Context) tea.Msg {
 		list, err := m.node.Members(ctx, id)
 		return membersMsg{id, list, err}
@@ -29,6 +31,12 @@ func (m *model) fetchMembers(c *conversation) tea.Cmd {
 }
 
 func (m *model) gotMembers(a membersMsg) {
+	if a.conv.IsPresence() {
+		for _, x := range a.members {
+			m.member(x)
+		}
+		return
+	}
 	c := m.byID[a.conv]
 	if c == nil || a.err != nil { // an old conversation has none
 		return
@@ -53,6 +61,7 @@ func (m *model) member(ev chat.Member) {
 	}
 	c := m.byID[ev.Conversation]
 	if c == nil {
+		m.unlisted(ev.Conversation)
 		return
 	}
 	if ev.Online && c.ID.IsDirect() {
@@ -69,13 +78,6 @@ func (m *model) member(ev chat.Member) {
 		c.members = append(c.members, ev)
 	}
 	c.unsorted = true
-}
-
-// meet remembers a nick.
-func (m *model) meet(p chat.PeerID, nick chat.Text) {
-	if _, known := m.people[p]; !nick.Empty() && (known || len(m.people) < maxNames) {
-		m.people[p] = nick
-	}
 }
 
 // others is how many others are in c now, seeds not counted.
@@ -107,17 +109,14 @@ func (m *model) memberRows(c *conversation, width, height int) []row {
 func (m *model) memberName(x chat.Member, width int) string {
 	mark := "-"
 	switch {
-	case x.Online && m.names.contacts[x.Peer].Verified:
+	case x.Online && m.contactOf[x.Peer].Verified:
 		mark = "="
 	case x.Online:
 		mark = "+"
 	}
-	text := m.meter.fit(mark+m.names.fit(m.meter, x.Peer, x.Nick, max(minNick, width-1)), width)
+	text := m.meter.fit(mark+m.names.Fit(ruler{m.meter}, x.Peer, x.Nick, max(names.MinCells, width-1)), width)
 	if !x.Online {
 		return m.theme.dim.Styled(text)
 	}
 	return m.theme.nick(x.Peer).Styled(text)
 }
-
-// selfName is what the person is called.
-func (m *model) selfName() string { return m.names.show(m.self.Peer, m.self.Name) }

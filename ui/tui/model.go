@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/names"
 )
 
 const (
@@ -14,6 +15,13 @@ const (
 	maxUnsaid = 1000
 	// maxLog is how many notices are remembered.
 	maxLog = 200
+	// slowSay is how long the node may take for a message before it is shown as one
+	// that waits.
+	slowSay = 300 * time.Millisecond
+	// noteLasts and alertLasts are how long a note stays on the status line; /log
+	// has it afterwards.
+	noteLasts  = 8 * time.Second
+	alertLasts = 30 * time.Second
 	// statusEvery is how often the node is asked how well it is connected.
 	statusEvery = 5 * time.Second
 	// retryEvery is how soon a node that is gone is asked for again.
@@ -35,35 +43,41 @@ type model struct {
 	blur    bool // the person looks elsewhere
 	version int  // grows when names or theme change: what is laid out is so again
 
-	self     Self
-	names    *names
-	people   map[chat.PeerID]chat.Text // nicks, as last heard
-	online   map[chat.PeerID]bool      // who is, as the presence room says
-	contacts []Contact
-	requests []Request
-	status   Status
-	invite   inviteMsg // the last one, for the hints
-	gone     bool      // the node does not answer
+	self      Self
+	names     *names.Names
+	contactOf map[chat.PeerID]Contact
+	people    map[chat.PeerID]chat.Text // nicks, as last heard
+	online    map[chat.PeerID]bool      // who is, as the presence room says
+	contacts  []Contact
+	requests  []Request
+	status    Status
+	invite    inviteMsg // the last one, for the hints
+	gone      bool      // the node does not answer
 
 	convs  []*conversation
 	byID   map[chat.Conversation]*conversation
-	cur    *conversation // nil before there is any
-	opened bool          // the first list of conversations has come
+	left   map[chat.Conversation]bool // by the person, in this Run: not listed
+	stale  bool                       // something happened in a conversation not listed
+	cur    *conversation              // nil before there is any
+	opened bool                       // the first list of conversations has come
 
-	input  editor
-	mode   mode
-	comp   completion
-	dialog dialog
-	ask    *question
-	note   string // what was said last on the status line
-	noteIs noteKind
-	log    []string
+	input    editor
+	mode     mode
+	comp     completion
+	dialog   dialog
+	ask      *question
+	note     string // what was said last on the status line
+	noteIs   noteKind
+	noteAt   time.Time
+	notified time.Time // when the person was called last
+	log      []string
 	// hide says which lists the person has folded away.
 	hideConvs, hideMembers bool
 	quitting               bool // Ctrl+C was pressed on an empty input
 
 	unsaid []unsaid
-	saying bool
+	saying *unsaid // is on its way to the node
+	slow   bool    // for longer than slowSay
 	// leaving is set when the person wants to quit and something is unsaid.
 	leaving bool
 	drafts  map[string]string // texts of drafts the node has not taken yet, by key
@@ -84,15 +98,19 @@ type unsaid struct {
 	conv  chat.Conversation
 	draft chat.Draft
 	text  string // as the person wrote it
+	at    time.Time
 }
 
 func newModel(node Node, cfg Config, t *tasks) *model {
 	m := &model{
 		node: node, cfg: cfg, tasks: t,
 		theme: newTheme(true), width: 80, height: 24,
-		names: newNames(), people: make(map[chat.PeerID]chat.Text), online: make(map[chat.PeerID]bool),
-		byID: make(map[chat.Conversation]*conversation), drafts: make(map[string]string),
+		names: names.New(names.Person{}, nil), contactOf: make(map[chat.PeerID]Contact), people: make(map[chat.PeerID]chat.Text), online: make(map[chat.PeerID]bool),
+		byID: make(map[chat.Conversation]*conversation), left: make(map[chat.Conversation]bool), drafts: make(map[string]string),
 		prefix: cfg.keys(),
+	}
+	for _, id := range m.wanted() {
+		m.open(id)
 	}
 	return m
 }
@@ -117,7 +135,7 @@ func (m *model) call(f func(ctx context.Context) tea.Msg) tea.Cmd {
 
 // fetch asks for everything but the messages.
 func (m *model) fetch() tea.Cmd {
-	return tea.Batch(m.fetchSelf(), m.fetchConversations(), m.fetchPeople(), m.fetchStatus())
+	return tea.Batch(m.fetchSelf(), m.fetchConversations(), m.fetchPeople(), m.fetchStatus(), m.membersOf(chat.Presence()))
 }
 
 func (m *model) fetchSelf() tea.Cmd {
@@ -172,10 +190,26 @@ func (m *model) look() *look {
 }
 
 // say puts a note on the status line.
-func (m *model) say(s string) { m.note, m.noteIs = chat.SafeString(s), noteInfo; m.remember(m.note) }
+func (m *model) say(s string) { m.noted(s, noteInfo) }
 
 // alert puts a note there that something went wrong.
-func (m *model) alert(s string) { m.note, m.noteIs = chat.SafeString(s), noteAlert; m.remember(m.note) }
+func (m *model) alert(s string) { m.noted(s, noteAlert) }
+
+func (m *model) noted(s string, kind noteKind) {
+	m.note, m.noteIs, m.noteAt = chat.SafeString(s), kind, m.cfg.now()
+	m.remember(m.note)
+}
+
+// forgetNote clears the note once it was there long enough to be read.
+func (m *model) forgetNote() {
+	lasts := noteLasts
+	if m.noteIs == noteAlert {
+		lasts = alertLasts
+	}
+	if m.note != "" && m.cfg.now().Sub(m.noteAt) >= lasts {
+		m.note = ""
+	}
+}
 
 // remember keeps a note for /log.
 func (m *model) remember(s string) {

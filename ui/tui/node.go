@@ -2,9 +2,18 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
+)
+
+var (
+	// ErrGone says that there is no node now, or that it does not answer. What was to
+	// be said is kept here, and said with the same key when there is one again.
+	ErrGone = errors.New("there is no node")
+	// ErrOtherPeer says that another peer answers at an address than last time.
+	ErrOtherPeer = errors.New("not dialled")
 )
 
 // Node is all these screens need of a node, which may run in another process.
@@ -26,17 +35,23 @@ type Node interface {
 	Page(ctx context.Context, conv chat.Conversation, q PageQuery) (Page, error)
 	// Search finds messages by their words, the newest first.
 	Search(ctx context.Context, q SearchQuery) ([]chat.Message, error)
-	// Say hands a message over. The same key twice acts once.
+	// Say hands a message over. The same key twice acts once. What becomes of it is
+	// told by events. While there is no node it fails with ErrGone.
 	Say(ctx context.Context, conv chat.Conversation, d chat.Draft) error
-	// Members lists who else is in a conversation.
+	// Members lists who else is in a conversation; in the presence room, who is
+	// online, which may take some seconds.
 	Members(ctx context.Context, conv chat.Conversation) ([]chat.Member, error)
 	// Holders tells how far one of our own messages got.
 	Holders(ctx context.Context, conv chat.Conversation, id chat.MessageID) (Holders, error)
-	// Join opens a room, which a name or an invite names.
+	// Open opens a conversation that was open before, or is open elsewhere.
+	Open(ctx context.Context, conv chat.Conversation) error
+	// Join opens a room, which a name or an invite names; an invite to a private
+	// conversation opens that.
 	Join(ctx context.Context, room string) (chat.Conversation, error)
-	// Dial opens a private conversation with whom a peer ID, a contact's name or
-	// an invite names.
-	Dial(ctx context.Context, peer string) (chat.Conversation, error)
+	// Dial opens a private conversation with whom a contact's name, a peer ID, an
+	// address, a host:port or an invite names. It fails with ErrOtherPeer if another
+	// peer than last time answers at a host:port, unless newKey is set.
+	Dial(ctx context.Context, peer string, newKey bool) (chat.Conversation, error)
 	// Leave leaves a conversation; its history stays.
 	Leave(ctx context.Context, conv chat.Conversation) error
 	// MarkRead says that the person has read a conversation up to a message.
@@ -57,8 +72,8 @@ type Node interface {
 	Invite(ctx context.Context, conv chat.Conversation) (string, error)
 	// SetName changes the own nickname.
 	SetName(ctx context.Context, name chat.Text) error
-	// Net describes the connections, a line each. It may take some seconds.
-	Net(ctx context.Context) ([]string, error)
+	// Net lists the connections. It may take some seconds.
+	Net(ctx context.Context) ([]Connection, error)
 	// Status is how well the node is connected.
 	Status(ctx context.Context) (Status, error)
 }
@@ -76,6 +91,9 @@ type Conversation struct {
 	Topic chat.Text
 	// Nick is the other's, of a private conversation.
 	Nick chat.Text
+	// Open is set while this or another face has it open; else there is only its
+	// history.
+	Open bool
 	// Unread messages were not marked as read; Mentions of them name the person.
 	Unread, Mentions int
 	// Read is the newest message marked as read; zero if none is.
@@ -146,10 +164,10 @@ type Contact struct {
 // A Status is how well the node is connected.
 type Status struct {
 	Seeds []Seed
-	// Peers is how many members of our conversations are connected, Relayed how
-	// many of them only through a relay.
+	// Peers is how many others are online, Relayed how many connections go through
+	// a relay.
 	Peers, Relayed int
-	// Reach says in a word or two how others reach this node.
+	// Reach says in a few words how others reach this node; it may be empty.
 	Reach string
 	// LAN says what the search in the local network does, such as "searching".
 	LAN string
@@ -159,4 +177,24 @@ type Status struct {
 type Seed struct {
 	Name      string
 	Connected bool
+	// Trouble is why it is not, if that is known.
+	Trouble string
+}
+
+// A Connection is one of the node's.
+type Connection struct {
+	Peer chat.PeerID
+	Nick chat.Text
+	// Role is what the peer is, in a word, such as "member" or "seed".
+	Role string
+	// Relayed is set if it goes through another peer: Via, if that is known.
+	Relayed bool
+	Via     chat.PeerID
+	// Remote is the peer's address.
+	Remote string
+	// RTT is the round trip; zero if it is not known.
+	RTT   time.Duration
+	Since time.Time
+	// In and Out are in bytes.
+	In, Out uint64
 }

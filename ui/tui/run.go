@@ -24,8 +24,18 @@ type Config struct {
 	// Env are the environment's "NAME=value" pairs that say what the terminal can:
 	// TERM, COLORTERM, NO_COLOR. Without a TERM, Run refuses.
 	Env []string
-	// First is the conversation to show first, if it is open.
+	// First, if it is not zero, is the conversation to open and to show first. That
+	// it cannot be opened is shown, and ends nothing.
 	First chat.Conversation
+	// Rooms and Open are opened at the start too, beside what is shown; they come
+	// first in the list, in this order.
+	Rooms []chat.RoomName
+	Open  []chat.Conversation
+	// Closed, if it is not nil, is told when Run ends by itself what was open then,
+	// for the Open of next time.
+	Closed func(open []chat.Conversation)
+	// Notify says what the person is called for when looking elsewhere.
+	Notify Notify
 	// DefaultName is offered if no name is set.
 	DefaultName string
 	// Zone is where the person is. If nil, time.Local.
@@ -92,12 +102,16 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	t := newTasks(ctx)
 	defer t.close()
-	g := &guard{Model: newModel(cfg.Node, cfg, t)}
+	m := newModel(cfg.Node, cfg, t)
+	g := &guard{Model: m}
 	p := tea.NewProgram(g, options(cfg)...)
 	g.quit = func() { go p.Quit() } // that returns when the program has ended, at the latest
 	// Not tea.WithContext: it closes the terminal while that is being read.
 	defer context.AfterFunc(ctx, p.Quit)()
 	_, err := p.Run()
+	if cfg.Closed != nil && g.err == nil && m.opened {
+		cfg.Closed(m.openNow())
+	}
 	switch {
 	case g.err != nil:
 		return g.err

@@ -217,7 +217,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 // panics is a node that fails in one of its methods.
 type panics struct{ *fake }
 
-func (panics) Net(context.Context) ([]string, error) { panic("a mistake in a call") }
+func (panics) Net(context.Context) ([]Connection, error) { panic("a mistake in a call") }
 
 func TestRunPanics(t *testing.T) {
 	for where, keys := range map[string]string{"call": "/net\r", "update": "/nope\r"} {

@@ -36,12 +36,19 @@ func newScreen(t *testing.T, f *fake, width, height int) *screen {
 
 func startScreen(t *testing.T, f *fake, width, height int) *screen {
 	t.Helper()
+	return startConfigured(t, f, Config{}, width, height)
+}
+
+// startConfigured is startScreen with what a test wants to be otherwise.
+func startConfigured(t *testing.T, f *fake, cfg Config, width, height int) *screen {
+	t.Helper()
 	tasks := newTasks(t.Context())
 	t.Cleanup(tasks.close)
-	m := newModel(f, Config{
-		Zone: time.UTC, DefaultName: "alice",
-		clock: func() time.Time { return day }, key: func() string { return "key" },
-	}, tasks)
+	cfg.Zone, cfg.DefaultName, cfg.key = time.UTC, "alice", func() string { return "key" }
+	if cfg.clock == nil {
+		cfg.clock = func() time.Time { return day }
+	}
+	m := newModel(f, cfg, tasks)
 	m.still = true
 	s := &screen{t: t, f: f, m: m}
 	s.resize(width, height)
@@ -134,7 +141,7 @@ func (s *screen) press(name string) {
 func (s *screen) shown() string {
 	var lines []string
 	for line := range strings.SplitSeq(ansi.Strip(s.m.View().Content), "\n") {
-		lines = append(lines, strings.TrimRight(line, " "))
+		lines = append(lines, strings.ReplaceAll(strings.TrimRight(line, " "), "\u00a0", " "))
 	}
 	return strings.Join(lines, "\n") + "\n"
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/p2pchat/p2pchat/names"
 )
 
 // Up and down by the same rows is no move, and what is shown moves by just as
@@ -21,7 +23,7 @@ func TestScrollIsExact(t *testing.T) {
 			tl.insert(f.message(id, 2, rapid.SampledFrom([]string{"x", "a\nb\nc", "long words that wrap in the window for sure and then once more"}).Draw(t, "text")))
 		}
 		th := newTheme(true)
-		p := &pane{look: &look{width: 40, names: newNames(), theme: &th, zone: time.UTC}, t: tl}
+		p := &pane{look: &look{width: 40, names: names.New(names.Person{}, nil), theme: &th, zone: time.UTC}, t: tl}
 		all := p.rows(scroll{}, 10_000)
 		height := rapid.IntRange(1, 20).Draw(t, "height")
 		room := max(0, len(all)-height) // how far up it goes

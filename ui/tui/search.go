@@ -49,7 +49,7 @@ func (m *model) found(a foundMsg) {
 			place = "@" + m.personName(x.Conversation.Peer)
 		}
 		l.items = append(l.items, item{fmt.Sprintf("%s %s %s: %s",
-			x.Time.In(m.cfg.zone()).Format("2006-01-02 15:04"), place, m.names.show(x.Author, x.Nick), x.Text.Line()), x})
+			x.Time.In(m.cfg.zone()).Format("2006-01-02 15:04"), place, m.names.Show(x.Author, x.Nick), x.Text.Line()), x})
 	}
 	l.act = func(m *model, k string, v any) (tea.Cmd, bool) {
 		if k != "enter" {

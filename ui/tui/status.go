@@ -16,6 +16,9 @@ func (m *model) statusBar() string {
 	if m.comp.list() {
 		return m.theme.bar.Styled(m.meter.fit(" "+m.comp.words(), m.width))
 	}
+	if m.mode.kind == modeName && !m.quitting && (m.note == "" || m.noteIs != noteAlert) {
+		return m.theme.bar.Styled(m.meter.fit(" Choose your name; Enter takes it", m.width))
+	}
 	left := m.pressing()
 	if m.note != "" {
 		left = append(left, m.note)
@@ -122,6 +125,9 @@ func (m *model) unsaidIn(id chat.Conversation) (n int) {
 		if u.conv == id {
 			n++
 		}
+	}
+	if m.slow && m.saying != nil && m.saying.conv == id {
+		n++
 	}
 	return n
 }

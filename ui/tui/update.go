@@ -13,15 +13,6 @@ type answer[T any] struct {
 	err   error
 }
 
-// openedMsg answers Join and Dial.
-type openedMsg struct {
-	conv chat.Conversation
-	err  error
-}
-
-// leftMsg answers Leave.
-type leftMsg openedMsg
-
 // Update routes what happened. It never waits.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
@@ -57,6 +48,10 @@ func (m *model) other(msg tea.Msg) tea.Cmd {
 		return m.tick()
 	case retryMsg:
 		return m.listen()
+	case slowMsg:
+		m.slowly(msg)
+	case sayMsg:
+		return m.sayNext()
 	default:
 		return m.answered(msg)
 	}
@@ -93,14 +88,16 @@ func (m *model) answered(msg tea.Msg) tea.Cmd {
 		return m.said(msg)
 	case openedMsg:
 		return m.openedNow(msg)
+	case joinedMsg:
+		return m.joinedNow(msg)
 	case leftMsg:
 		return m.leftNow(msg)
 	case doneMsg:
 		return m.done(msg)
 	case foundMsg:
 		m.found(msg)
-	case linesMsg:
-		m.lines(msg)
+	case netMsg:
+		m.net(msg)
 	case holdersMsg:
 		m.holders(msg)
 	case inviteMsg:
@@ -117,12 +114,6 @@ func (m *model) terminalMode(msg tea.ModeReportMsg) {
 		m.input.meter = m.meter
 		m.namesChanged() // what was cut may be wider
 	}
-}
-
-// namesChanged tells people apart anew.
-func (m *model) namesChanged() {
-	m.names.know(m.self, m.contacts)
-	m.version++
 }
 
 // known takes the own identity, and asks for a name if there is none.
@@ -144,44 +135,18 @@ func (m *model) gotConversations(a answer[[]Conversation]) tea.Cmd {
 		return nil
 	}
 	cmd := m.listed(a.value)
-	if m.invite.text == "" {
-		var id chat.Conversation
-		if m.cur != nil {
-			id = m.cur.ID
-		}
-		return tea.Batch(cmd, m.fetchInvite(id))
+	if m.cur == nil && m.invite.text == "" {
+		return tea.Batch(cmd, m.fetchInvite(chat.Conversation{}))
 	}
 	return cmd
 }
 
-// openedNow shows what was opened.
-func (m *model) openedNow(a openedMsg) tea.Cmd {
-	if a.err != nil {
-		m.alert(a.err.Error())
-		return m.fetchPeople()
-	}
-	c := m.open(a.conv)
-	m.opened = true
-	return tea.Batch(m.show(c), m.fetchConversations(), m.fetchPeople(), m.fetchInvite(c.ID))
-}
-
-func (m *model) leftNow(a leftMsg) tea.Cmd {
-	if a.err != nil {
-		m.alert(a.err.Error())
-		return nil
-	}
-	if c := m.byID[a.conv]; c != nil {
-		m.say("left " + m.title(c))
-		return m.drop(c)
-	}
-	return nil
-}
-
 // tick asks how things are, now and then.
 func (m *model) tick() tea.Cmd {
+	m.forgetNote()
 	cmds := []tea.Cmd{m.fetchStatus(), m.after(statusEvery, tickMsg{})}
 	for _, c := range m.convs {
-		if c.base > 0 { // these have no events we know of
+		if c.base > 0 || c.Unread > 0 { // no event tells that it changed, also by another face
 			cmds = append(cmds, m.fetchConversations())
 			break
 		}

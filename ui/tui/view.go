@@ -4,8 +4,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-
-	"github.com/p2pchat/p2pchat/chat"
 )
 
 const (
@@ -122,7 +120,15 @@ func (m *model) timelineRows(f frame) []row {
 		return m.welcomeRows(f)
 	}
 	rows := m.pane(c).rows(c.at, f.height)
-	if extra := m.alone(c, f); len(extra) > 0 && !c.at.held {
+	if queued := m.queuedRows(c, f.height); len(queued) > 0 {
+		rows = append(rows, queued...)
+		rows = rows[max(0, len(rows)-f.height):]
+	}
+	extra := m.alone(c, f)
+	if extra == nil {
+		extra = m.silence(c)
+	}
+	if len(extra) > 0 && !c.at.held {
 		rows = append(rows, extra...)
 		rows = rows[max(0, len(rows)-f.height):]
 	}
@@ -142,7 +148,7 @@ func (m *model) topBar() string {
 		return m.theme.bar.Styled(m.meter.fit(" p2pchat", m.width))
 	}
 	s := " " + m.title(c)
-	if c.ID.IsDirect() && m.names.contacts[c.ID.Peer].Verified {
+	if c.ID.IsDirect() && m.contactOf[c.ID.Peer].Verified {
 		s += " (verified)"
 	}
 	switch {
@@ -178,10 +184,7 @@ func (m *model) targetName() string {
 		return ""
 	}
 	if e := m.cur.t.byID[m.mode.target]; e != nil {
-		return " " + m.names.show(e.Author, e.Nick)
+		return " " + m.names.Show(e.Author, e.Nick)
 	}
 	return ""
 }
-
-// personName is what somebody is called, as far as that is known.
-func (m *model) personName(p chat.PeerID) string { return m.names.show(p, m.people[p]) }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/p2pchat/p2pchat/api"
+	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/identity"
+	"github.com/p2pchat/p2pchat/invite"
+)
+
+// placeHelp says what CONVERSATION is, for commands that open it.
+const placeHelp = `CONVERSATION is a room, the name of a contact, a peer ID, or an invite; #name is
+a room in any case.`
+
+// A place is a conversation that a person named.
+type place struct {
+	conv   chat.Conversation
+	invite string // with which it is found, if it is not empty
+}
+
+// placeOf finds out what is meant. A contact's name wins over a room of that name.
+func placeOf(f *identity.Folder, s string) (place, error) {
+	if invite.Is(s) {
+		i, err := invite.Parse(s)
+		if err != nil {
+			return place{}, err
+		}
+		return place{i.Conversation(), s}, learn(f, s)
+	}
+	if name, ok := strings.CutPrefix(s, "#"); ok {
+		conv, err := inRoom(name)
+		return place{conv: conv}, err
+	}
+	contacts, err := f.Contacts()
+	if err != nil {
+		return place{}, err
+	}
+	if c, ok := contacts.Find(s); ok {
+		return place{conv: chat.With(c.Peer)}, nil
+	}
+	if strings.HasPrefix(s, "12D3") || strings.HasPrefix(s, "Qm") {
+		p, err := chat.ParsePeerID(s)
+		return place{conv: chat.With(p)}, err
+	}
+	conv, err := inRoom(s)
+	if err != nil {
+		err = fmt.Errorf("%w, and no contact is called so", err)
+	}
+	return place{conv: conv}, err
+}
+
+// learn keeps the seeds of an invite, so that a node that is about to start begins
+// with them: it asks those alone for a relay that it knows from its start.
+func learn(f *identity.Folder, text string) error {
+	i, err := invite.Parse(text)
+	if err != nil {
+		return err
+	}
+	var all []string
+	for _, s := range i.Seeds {
+		for _, a := range s.Addrs {
+			all = append(all, a.String()+"/p2p/"+s.ID.String())
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return f.AddSeeds(all)
+}
+
+// placesOf finds out what several words mean.
+func placesOf(f *identity.Folder, words []string) (all []place, err error) {
+	for _, s := range words {
+		at, err := placeOf(f, s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, at)
+	}
+	return all, nil
+}
+
+// openPlace opens a conversation.
+func (s *session) openPlace(ctx context.Context, at place) (err error) {
+	var o api.Opened
+	switch {
+	case at.invite != "":
+		o, err = s.OpenInvite(ctx, at.invite)
+	case at.conv.IsDirect():
+		o, err = s.DialPeer(ctx, at.conv.Peer)
+	default:
+		o, err = s.Join(ctx, at.conv.Room)
+	}
+	if err == nil && o.Conversation.Conversation != at.conv {
+		err = fmt.Errorf("opened %s in place of %s", o.Conversation, at.conv)
+	}
+	return err
+}

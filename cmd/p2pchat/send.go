@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/p2pchat/p2pchat/api"
+	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/ui/line"
+)
+
+// An until is how far a message must get before send ends.
+type until string
+
+// The words of --until. Each includes those before it.
+const (
+	untilAccepted  until = "accepted"  // stored here: it will go out, if not now
+	untilSent      until = "sent"      // handed to somebody
+	untilHeld      until = "held"      // somebody says to have stored it
+	untilDelivered until = "delivered" // everybody who is there says so
+)
+
+// Set implements pflag.Value.
+func (u *until) Set(s string) error {
+	switch w := until(s); w {
+	case untilAccepted, untilSent, untilHeld, untilDelivered:
+		*u = w
+		return nil
+	}
+	return errors.New("it is accepted, sent, held or delivered")
+}
+
+// String implements pflag.Value.
+func (u *until) String() string { return string(*u) }
+
+// Type implements pflag.Value.
+func (u *until) Type() string { return "STATE" }
+
+// met reports whether a message got so far.
+func (u until) met(d chat.Delivery) bool {
+	switch u {
+	case untilAccepted:
+		return true
+	case untilSent:
+		return d.State == chat.Sent || d.State == chat.Held || d.State == chat.Read
+	case untilHeld:
+		return d.State == chat.Held || d.State == chat.Read
+	default:
+		return d.State == chat.Read || d.State == chat.Held && d.HeldBy >= d.Members
+	}
+}
+
+// sendFlags are those of send.
+type sendFlags struct {
+	until until
+	wait  waitFlag
+	json  bool
+}
+
+// sendForm is how send is used.
+const sendForm = "p2pchat send CONVERSATION [TEXT|-]"
+
+func (p *program) sendCommand() *cobra.Command {
+	f := sendFlags{until: untilSent, wait: waitFlag(10 * time.Second)}
+	cmd := &cobra.Command{
+		Use:   "send CONVERSATION [TEXT|-]",
+		Short: "Say something, and end",
+		Long: `Say TEXT in a conversation or, with - or without TEXT, each line of the input; the
+text is sent as it is, without commands. ` + placeHelp + `
+
+With --json each line of the input is an object, as for join --json, which may
+have a "conversation"; then CONVERSATION may be left out. What became of each
+message is printed as a delivery object.
+
+The exit code is 0 when every message got as far as --until says: accepted (it is
+stored here, and goes out when somebody is there), sent (handed to somebody),
+held (somebody says to have stored it), delivered (everybody there does). What
+does not get so far within --wait is kept all the same, and goes out later.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 2 {
+				return usage(fmt.Sprintf("too many words: %q", args[2]), sendForm+"; quote a TEXT of several words")
+			}
+			return nil
+		},
+		ValidArgsFunction: p.completeConversations,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.send(cmd.Context(), args, f)
+		},
+	}
+	cmd.Flags().Var(&f.until, "until", "wait until it is accepted, sent, held or delivered")
+	cmd.Flags().Var(&f.wait, "wait", "after the last message, wait at most `DURATION` for that")
+	cmd.Flags().BoolVar(&f.json, "json", false, "read objects, and print objects")
+	return cmd
+}
+
+// send reads the command line, and says what it asks for.
+func (p *program) send(ctx context.Context, args []string, f sendFlags) error {
+	folder, err := p.folder()
+	if err != nil {
+		return err
+	}
+	if f.json && len(args) == 1 && args[0] == "-" {
+		args = nil
+	}
+	var in place
+	switch {
+	case len(args) == 0 && !f.json:
+		return usage("CONVERSATION is missing", sendForm)
+	case len(args) > 0:
+		if in, err = placeOf(folder, args[0]); err != nil {
+			return err
+		}
+	}
+	if len(args) == 2 && args[1] != "-" {
+		if f.json {
+			return usage("with --json the messages are read from the input", "leave out TEXT")
+		}
+		body, err := textBody(args[1])
+		if err != nil {
+			return usage("TEXT cannot be sent: "+err.Error(), sendForm)
+		}
+		return p.sendAll(ctx, f, in, func(say func(place, chat.Body) error) error { return say(in, body) })
+	}
+	if terminal(p.in) {
+		p.say("each line is a message; Ctrl+D ends")
+	}
+	return p.sendAll(ctx, f, in, func(say func(place, chat.Body) error) error {
+		return p.eachLine(ctx, func(text []byte) error {
+			at, body, err := in, chat.Body{}, error(nil)
+			if f.json {
+				var where string
+				if where, body, err = line.ParseObject(text); err == nil && where != "" {
+					at, err = placeOf(folder, where)
+				}
+				if err == nil && at.conv.IsPresence() {
+					err = errors.New(`it needs a "conversation"`)
+				}
+			} else {
+				body, err = textBody(string(text))
+			}
+			if err != nil {
+				return err
+			}
+			return say(at, body)
+		})
+	})
+}
+
+func textBody(s string) (chat.Body, error) {
+	text, err := chat.NewText(s)
+	if err != nil {
+		return chat.Body{}, err
+	}
+	b := chat.Body{Kind: chat.KindText, Text: text}
+	return b, b.Check()
+}
+
+// eachLine calls f for each line of the input that has something. What is wrong
+// with one is told, and the others are taken all the same.
+func (p *program) eachLine(ctx context.Context, f func(text []byte) error) error {
+	lines := bufio.NewScanner(interruptible{ctx, p.in})
+	lines.Buffer(nil, api.MaxBody)
+	bad := 0
+	for n := 1; lines.Scan(); n++ {
+		text := bytes.TrimSuffix(lines.Bytes(), []byte("\r"))
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		if err := f(text); err != nil {
+			if ctx.Err() != nil || !badLine(err) {
+				return err
+			}
+			bad++
+			p.say("line %d was not sent: %v", n, err)
+		}
+	}
+	switch err := lines.Err(); {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case errors.Is(err, bufio.ErrTooLong):
+		return &fault{text: fmt.Sprintf("a line of the input has more than %d bytes", api.MaxBody), code: codeFailure}
+	case err != nil:
+		return fmt.Errorf("read the input: %w", err)
+	case bad == 1:
+		return &fault{text: "1 line of the input was not sent", code: codeFailure}
+	case bad > 1:
+		return &fault{text: fmt.Sprintf("%d lines of the input were not sent", bad), code: codeFailure}
+	}
+	return nil
+}
+
+// badLine reports whether an error is about what a line says, so that others may
+// be right.
+func badLine(err error) bool {
+	e := new(api.Error)
+	if errors.As(err, &e) {
+		return e.Status == 400 || e.Status == 413
+	}
+	return true
+}
+
+// interruptible is an input whose reader is let go when ctx ends. The read itself
+// may go on until the process ends.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (i interruptible) Read(b []byte) (int, error) {
+	type result struct {
+		b   []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		own := make([]byte, len(b))
+		n, err := i.r.Read(own)
+		done <- result{own[:n], err}
+	}()
+	select {
+	case r := <-done:
+		return copy(b, r.b), r.err
+	case <-i.ctx.Done():
+		return 0, i.ctx.Err()
+	}
+}
+
+// sendAll says what messages gives it, and waits as --until says.
+func (p *program) sendAll(ctx context.Context, f sendFlags, first place, messages func(say func(place, chat.Body) error) error) error {
+	return p.withSession(ctx, func(s *session) error {
+		d, err := newDelivering(ctx, s, f.until)
+		if err != nil {
+			return err
+		}
+		defer d.close()
+		if !first.conv.IsPresence() {
+			if err := d.open(ctx, first); err != nil {
+				return err
+			}
+		}
+		read := messages(func(at place, b chat.Body) error { return d.say(ctx, at, b) })
+		left := d.await(ctx, time.Duration(f.wait))
+		if f.json {
+			if err := d.print(p); err != nil {
+				return err
+			}
+		}
+		d.leave(ctx)
+		if ctx.Err() != nil {
+			return p.unsent(left, len(d.order), f, codeInterrupted)
+		}
+		if err := d.refusal(); err != nil {
+			return err
+		}
+		if read != nil {
+			return read
+		}
+		return p.unsent(left, len(d.order), f, codeFailure)
+	})
+}
+
+// unsent is the error of messages that did not get far enough.
+func (p *program) unsent(left, said int, f sendFlags, code int) error {
+	if left == 0 {
+		if code == codeInterrupted {
+			return errInterrupted
+		}
+		return nil
+	}
+	word := string(f.until)
+	if f.until == untilHeld {
+		word = "held by anybody"
+	}
+	verb, hint := "were", "--wait 1m waits longer"
+	if left == 1 {
+		verb = "was"
+	}
+	if p.settings.History {
+		hint = "it is kept, and goes out as soon as somebody is there; " + hint
+	}
+	return &fault{text: strings.TrimSpace(fmt.Sprintf("%d of %d %s not %s", left, said, verb, word)), hint: hint, code: code}
+}
