@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/host"
+	"github.com/p2pchat/p2pchat/settings"
 	"github.com/p2pchat/p2pchat/ui/line"
 )
 
@@ -25,16 +27,21 @@ type seedFlags struct {
 	on        bool
 	relayData string
 	relayTime string
+	showAddrs bool
 }
 
 // The names of flags that only a seed has.
 const (
 	relayDataFlag = "relay-data"
 	relayTimeFlag = "relay-time"
+	webFlag       = "web"
+	showAddrsFlag = "show-addrs"
 )
 
 func (f *seedFlags) add(set *pflag.FlagSet) {
 	set.BoolVar(&f.on, "bootstrap", false, "run a seed node (TCP port 4747 unless --listen says otherwise)")
+	set.String(webFlag, settings.DefaultWeb, "as a seed, show who is online at the address `ADDR`; off shows it nowhere")
+	set.BoolVar(&f.showAddrs, showAddrsFlag, false, "as a seed, show people's addresses on that page, too")
 	set.StringVar(&f.relayData, relayDataFlag, "", "as a seed, let each relayed connection carry at most `SIZE` each way (default 64MiB)")
 	set.StringVar(&f.relayTime, relayTimeFlag, "", "as a seed, let each relayed connection last at most `DURATION` (default 1h)")
 }
@@ -42,7 +49,7 @@ func (f *seedFlags) add(set *pflag.FlagSet) {
 // limit reads how a seed limits each relayed connection. What was not given is
 // zero: the host's default.
 func (f *seedFlags) limit(set *pflag.FlagSet) (limit host.RelayLimit, err error) {
-	for _, name := range []string{relayDataFlag, relayTimeFlag} {
+	for _, name := range []string{relayDataFlag, relayTimeFlag, webFlag, showAddrsFlag} {
 		if set.Changed(name) && !f.on {
 			return limit, usage("--"+name+" is for a seed", "p2pchat --bootstrap runs one")
 		}
@@ -68,11 +75,14 @@ func (p *program) bootstrap(ctx context.Context, limit host.RelayLimit) error {
 		return err
 	}
 	with := p.nodeSettings()
+	metrics := prometheus.NewRegistry()
+	with.metrics = metrics
 	o, err := p.own(ctx, folder, true, with)
 	if err != nil {
 		return err
 	}
-	if err = errors.Join(p.seed(ctx, o), o.close()); ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	err = p.withBoard(ctx, o, folder, metrics, func() error { return p.seed(ctx, o) })
+	if err = errors.Join(err, o.close()); ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return err

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
 )
@@ -32,6 +34,8 @@ type nodeSettings struct {
 	// empty, it is as the folder has it; keepName has it kept there.
 	name     chat.Text
 	keepName bool
+	// metrics are a seed's.
+	metrics *prometheus.Registry
 }
 
 // save keeps the settings for who becomes the node next.

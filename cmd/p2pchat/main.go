@@ -130,6 +130,7 @@ found; 4 refused by the other side; 130 interrupted.`,
 			case err != nil:
 				return err
 			case seed.on:
+				p.flags.showAddrs = seed.showAddrs
 				return p.bootstrap(cmd.Context(), limit)
 			case p.screens(&t):
 				return p.chat(cmd.Context())
@@ -143,7 +144,7 @@ found; 4 refused by the other side; 130 interrupted.`,
 	seed.add(root.Flags())
 	p.flags.add(root.PersistentFlags())
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(p.joinCommand(), p.dialCommand(), p.inviteCommand(), p.sendCommand(), p.tailCommand(), p.roomsCommand(), p.daemonCommand(), p.statusCommand(), p.peersCommand(), p.doctorCommand(), p.idCommand(), p.contactCommand(), p.requestsCommand(),
+	root.AddCommand(p.joinCommand(), p.dialCommand(), p.guiCommand(), p.inviteCommand(), p.sendCommand(), p.tailCommand(), p.roomsCommand(), p.daemonCommand(), p.statusCommand(), p.peersCommand(), p.doctorCommand(), p.idCommand(), p.contactCommand(), p.requestsCommand(),
 		p.historyCommand(), p.searchCommand(), p.exportCommand(), p.importCommand(), p.outboxCommand(), p.configCommand(), p.manCommand(), p.versionCommand())
 	tameCobra(root)
 	return root

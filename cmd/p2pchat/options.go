@@ -27,8 +27,9 @@ type commonFlags struct {
 	data    string
 	config  string
 	verbose bool
-	// relayLimit is that of a seed.
+	// relayLimit and showAddrs are a seed's.
 	relayLimit host.RelayLimit
+	showAddrs  bool
 
 	set *pflag.FlagSet // which knows what was given at all
 }
@@ -116,6 +117,7 @@ func settingFlags() map[string]settingFlag {
 		"name": {"name", value}, "seed": {"seeds", all}, "listen": {"listen", all}, "no-mdns": {"mdns", not},
 		"no-port-mapping": {"port_mapping", not}, "no-history": {"history", not}, "no-read-marks": {"read_marks", not},
 		"invisible": {"invisible", value}, "plain": {"plain", value},
+		webFlag: {"web", value},
 	}
 }
 
@@ -219,6 +221,9 @@ func (p *program) bareConfig(with nodeSettings) (cfg node.Config, err error) {
 	}
 	cfg.NoMDNS, cfg.NoPortMapping, cfg.NoReadMarks = with.NoMDNS, with.NoPortMapping, with.NoReadMarks
 	cfg.Invisible, cfg.Log = with.Invisible, p.logger()
+	if with.metrics != nil { // an interface that holds a nil one is not nil
+		cfg.Metrics = with.metrics
+	}
 	return cfg, nil
 }
 

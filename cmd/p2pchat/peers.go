@@ -40,6 +40,7 @@ or relayed, addresses, age, bytes, round trip, protocols.`,
 	// It takes the place of the flag of all commands: here a person wants to see
 	// more of the network, not the program's own records.
 	cmd.Flags().BoolVarP(&f.connections, "verbose", "v", false, "show the connections, with all that is known of them")
+	cmd.Flags().BoolVar(&f.drawn, "map", false, "draw a map: who is connected how, how far away, and through whom")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "go on and print the list anew whenever it changes")
 	cmd.Flags().Var(&wait, "wait", "look for others for at most `DURATION`")
@@ -48,8 +49,8 @@ or relayed, addresses, age, bytes, round trip, protocols.`,
 
 // peersFlags are those of peers.
 type peersFlags struct {
-	json, watch, connections bool
-	wait                     time.Duration
+	json, watch, connections, drawn bool
+	wait                            time.Duration
 }
 
 // A lookout is what shows who is online: the folder's node, or one for this look.
@@ -155,6 +156,9 @@ func (p *program) watch(ctx context.Context, n lookout, events line.Events, f pe
 // show prints what there is now, and tells whether it is anything; with orNothing
 // no empty list is printed.
 func (p *program) show(ctx context.Context, n lookout, f peersFlags, orNothing bool) (found bool, err error) {
+	if f.drawn {
+		return p.showMap(ctx, n, f.json, orNothing)
+	}
 	if f.connections {
 		list, err := n.Connections(ctx)
 		if err != nil || len(list) == 0 && orNothing {
