@@ -53,7 +53,7 @@ func (a *attached) Next(ctx context.Context) ([]chat.Event, error) {
 		n, ok := ev.(chat.Notice)
 		switch {
 		case ok && n.Code == api.NoticeNodeLost:
-			_ = n
+			lost = errors.New(n.Text)
 			if n.Detail != "" {
 				lost = fmt.Errorf("%s: %s", n.Text, n.Detail)
 			}

@@ -324,10 +324,10 @@ func TestAttachNodeGoneAndBack(t *testing.T) {
 	lobby, err := s.node.Join(ctx, "lobby")
 	s.must(err)
 	s.end()
-	for {
-		if _, err = s.node.Next(ctx); err != nil {
-			break
-		}
+	brief, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for err = nil; err == nil; {
+		_, err = s.node.Next(brief)
 	}
 	if !strings.Contains(err.Error(), "the node has ended") {
 		t.Error(err)

@@ -289,8 +289,9 @@ func (m *model) markRead() tea.Cmd {
 		return nil
 	}
 	c.Read, c.marking = newest.at, true
+	conv, id := c.ID, newest.ID
 	return m.call(func(ctx context.Context) tea.Msg {
-		return markedMsg{c.ID, m.node.MarkRead(ctx, c.ID, newest.ID)}
+		return markedMsg{conv, m.node.MarkRead(ctx, conv, id)}
 	})
 }
 

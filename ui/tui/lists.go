@@ -223,9 +223,10 @@ func (m *model) details(c *conversation, e *entry) tea.Cmd {
 	if !e.Mine {
 		return nil
 	}
+	conv, id := c.ID, e.ID
 	return m.call(func(ctx context.Context) tea.Msg {
-		h, err := m.node.Holders(ctx, c.ID, e.ID)
-		return holdersMsg{e.ID, text, h, err}
+		h, err := m.node.Holders(ctx, conv, id)
+		return holdersMsg{id, text, h, err}
 	})
 }
 

@@ -181,11 +181,10 @@ func (m *model) dialAs(arg string, newKey bool) tea.Cmd {
 // leave leaves the conversation shown. What this face does not have open is only
 // taken off the list.
 func (m *model) leave(string) tea.Cmd {
-	c := m.cur
-	if !c.joined {
-		return func() tea.Msg { return leftMsg{conv: c.ID} }
+	id := m.cur.ID
+	if !m.cur.joined {
+		return func() tea.Msg { return leftMsg{conv: id} }
 	}
-	id := c.ID
 	return m.call(func(ctx context.Context) tea.Msg {
 		return leftMsg{id, m.node.Leave(ctx, id)}
 	})

@@ -283,3 +283,21 @@ func TestLongInvite(t *testing.T) {
 	s.wantNot("needs a window")
 	s.wantSize()
 }
+
+// The node hears a moment later what the person has read: till then its list is old.
+func TestListIsOlderThanReading(t *testing.T) {
+	t.Parallel()
+	f, _ := long(3)
+	dev := f.room("dev", 1)
+	s := newScreen(t, f, 80, 24)
+	s.live(f.message(dev, 2, "one"), f.message(dev, 2, "two"))
+	s.keys("<alt+2><alt+1>") // it is read
+	old := []Conversation{f.convs[0], {ID: dev, Unread: 2}}
+	s.update(answer[[]Conversation]{value: old})
+	s.wantNot("#dev      2")
+	s.live(f.message(dev, 2, "three"))
+	s.want("#dev      1")
+	old[1] = Conversation{ID: dev, Unread: 3, Read: f.said[dev][2].Place()}
+	s.update(answer[[]Conversation]{value: old})
+	s.want("#dev      3") // the node's word where it is not older
+}

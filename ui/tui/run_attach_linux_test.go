@@ -50,8 +50,11 @@ func TestRunAttached(t *testing.T) {
 
 		s.end()
 		at = p.await(at, "NO NODE")
-		p.press("kept-for-later\rand-half-a-li")
+		p.paste("kept-for-later")
 		at = p.await(at, "kept-for-later")
+		p.press("\r")
+		at = p.await(at, "kept-for-later") // in the timeline
+		p.paste("and-half-a-li")
 		p.await(at, "and-half-a-li")
 		stored := s.f.Count()
 		s.f = s.f.Heir()

@@ -98,6 +98,12 @@ func (p *pty) press(keys string) {
 	}
 }
 
+// paste writes a text at once, so that one frame has it whole.
+func (p *pty) paste(text string) {
+	p.t.Helper()
+	p.press("\x1b[200~" + text + "\x1b[201~")
+}
+
 func (p *pty) written() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,7 +190,7 @@ func TestRunQuits(t *testing.T) {
 	p.await(0, "message 29.")
 	f.events <- []chat.Event{f.message(id, 3, "it comes live")}
 	p.await(0, "it comes live")
-	p.press("typed")
+	p.paste("typed")
 	p.await(0, "typed")
 	p.press("\r\x03\x03")
 	if err := p.result(done); err != nil {
