@@ -59,6 +59,9 @@ type Connector interface {
 
 // Events are the events of a Node from its start, such as a *node.Subscription.
 type Events interface {
+	// Next waits for events and returns all there are. Events that were there when
+	// it was called come before the error of a ctx that has ended; there is no other
+	// error.
 	Next(ctx context.Context) ([]chat.Event, error)
 }
 

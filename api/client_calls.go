@@ -145,12 +145,18 @@ func (c *Client) open(ctx context.Context, b openBody) (o Opened, err error) {
 	return o, nil
 }
 
-// Leave leaves a conversation, unless other faces have it open.
+// Leave leaves a conversation, unless other faces have it open. When it returns,
+// Next of this client's Streams has what happened before, unless one is too slow.
 func (c *Client) Leave(ctx context.Context, conv chat.Conversation) error {
 	c.mu.Lock()
 	delete(c.opened, conv)
 	c.mu.Unlock()
-	return c.do(ctx, request{method: http.MethodDelete, path: pathOf(conv, ""), bare: true}, nil)
+	var o toldObject
+	err := c.do(ctx, request{method: http.MethodDelete, path: pathOf(conv, ""), bare: true}, &o)
+	if err == nil {
+		c.hearUpTo(ctx, o.Event)
+	}
+	return err
 }
 
 // Members lists who else is in an open conversation.
@@ -196,7 +202,8 @@ func (c *Client) MarkRead(conv chat.Conversation, id chat.MessageID) {
 }
 
 // Settle waits until somebody else holds all that was said in a conversation, or
-// ctx ends, and in any case returns how many messages nobody holds.
+// ctx ends, and in any case returns how many messages nobody holds. When it returns
+// nil, Next of this client's Streams has what happened before, as after Leave.
 func (c *Client) Settle(ctx context.Context, conv chat.Conversation) (left int, err error) {
 	for {
 		wait := maxWait
@@ -209,6 +216,7 @@ func (c *Client) Settle(ctx context.Context, conv chat.Conversation) (left int, 
 			if !o.Settled {
 				return o.Left, ctx.Err()
 			}
+			c.hearUpTo(ctx, o.Event)
 			return o.Left, nil
 		case err != nil && ctx.Err() == nil:
 			return 0, err

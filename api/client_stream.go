@@ -46,13 +46,17 @@ type Stream struct {
 	run      string                  // of the node it is of
 	drop     context.CancelCauseFunc // ends the connection
 
-	mu    sync.Mutex
-	heard time.Time // when the node last said something
-	mute  bool      // it was told that the node does not answer
-	queue []chat.Event
-	err   error         // why nothing comes any more
-	wake  chan struct{} // holds one token while there is something to read
-	room  chan struct{} // holds one token when there is room again
+	mu sync.Mutex
+	// at is how far this goroutine has read; passed is closed when it reads on,
+	// unless nobody waits for it.
+	at     place
+	passed chan struct{}
+	heard  time.Time // when the node last said something
+	mute   bool      // it was told that the node does not answer
+	queue  []chat.Event
+	err    error         // why nothing comes any more
+	wake   chan struct{} // holds one token while there is something to read
+	room   chan struct{} // holds one token when there is room again
 }
 
 // Events begins to collect events: Ready, what came before anybody looked, and
@@ -136,6 +140,7 @@ func (s *Stream) loop(resp *http.Response) {
 	var err error
 	for {
 		s.run = resp.Header.Get(headerRun)
+		s.enter(s.run)
 		clean := s.listen(resp.Body)
 		s.drop(nil)
 		resp.Body.Close()
@@ -152,6 +157,7 @@ func (s *Stream) loop(resp *http.Response) {
 	s.c.mu.Unlock()
 	s.mu.Lock()
 	s.err = err
+	s.tellPassed()
 	s.mu.Unlock()
 	signal(s.wake)
 }
@@ -274,6 +280,7 @@ func (s *Stream) take(e sseEvent) {
 	if ev, ok := s.c.heard(ev); ok {
 		s.push([]chat.Event{ev})
 	}
+	s.pass(e.id)
 }
 
 // heard gives an event the face's own keys back, and takes note of what became of

@@ -1,6 +1,6 @@
 // Package api lets any number of faces, in any number of processes, use the one
 // node of a data folder: HTTP/1.1 with JSON over a unix socket in the folder
-// (REQUESTS.md).
+// (PROTOCOL.md, section 11).
 //
 // Serve is for the process that runs the node, and that therefore holds the
 // folder's lock; Dial is for faces, also for those in that same process. A Client
@@ -28,7 +28,7 @@ import "github.com/p2pchat/p2pchat/chat"
 // none go.
 const Version = 1
 
-// Limits of the interface (REQUESTS.md).
+// Limits of the interface (PROTOCOL.md, section 10).
 const (
 	// MaxStreams is how many event streams and diagnoses run at once.
 	MaxStreams = 64

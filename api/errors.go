@@ -125,7 +125,7 @@ func faults() []fault {
 		{chat.ErrUnreachable, "unreachable", http.StatusBadGateway, ""},
 		{chat.ErrClosed, "closed", http.StatusServiceUnavailable, "the node is about to end"},
 		{chat.ErrMalformed, "malformed", http.StatusBadRequest, ""},
-		{errBadRequest, "bad-request", http.StatusBadRequest, "api/REQUESTS.md has the requests"},
+		{errBadRequest, "bad-request", http.StatusBadRequest, "PROTOCOL.md, section 11, has the requests"},
 		{fs.ErrNotExist, "not-found", http.StatusNotFound, ""},
 		{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout, ""},
 		{context.Canceled, "closed", http.StatusServiceUnavailable, ""},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -17,9 +16,6 @@ import (
 	"github.com/p2pchat/p2pchat/host"
 	"github.com/p2pchat/p2pchat/identity"
 )
-
-// defaultSettle is how long settling waits if the request does not say.
-const defaultSettle = 10 * time.Second
 
 // getConversations lists what is open, or has a history or a request.
 func (s *Server) getConversations(ctx context.Context, c *call) (any, error) {
@@ -284,17 +280,6 @@ func compareKnown(folder *identity.Folder, hostport string, p chat.PeerID, newKe
 	}
 }
 
-func (s *Server) leaveConversation(ctx context.Context, c *call) (any, error) {
-	conv, err := c.conversation()
-	if err != nil {
-		return nil, err
-	}
-	if !s.holds.leave(conv, c.face) {
-		return nil, nil // other faces have it open
-	}
-	return nil, s.cfg.Node.Leave(ctx, conv)
-}
-
 func (s *Server) getMembers(ctx context.Context, c *call) (any, error) {
 	conv, err := c.conversation()
 	if err != nil {
@@ -362,33 +347,4 @@ func (s *Server) markRead(ctx context.Context, c *call) (any, error) {
 	}
 	s.cfg.Node.MarkRead(conv, b.Message)
 	return nil, nil
-}
-
-// settle waits until somebody holds what was said.
-func (s *Server) settle(ctx context.Context, c *call) (any, error) {
-	conv, err := c.conversation()
-	if err != nil {
-		return nil, err
-	}
-	var b waitBody
-	if err := c.parse(&b); err != nil {
-		return nil, err
-	}
-	wait, err := b.wait(defaultSettle)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	left, err := s.cfg.Node.Settle(ctx, conv)
-	if err != nil && ctx.Err() == nil {
-		return nil, err
-	}
-	return settled{Left: left, Settled: err == nil}, nil
-}
-
-// A settled says how many messages nobody holds, and whether it ended by itself.
-type settled struct {
-	Left    int  `json:"left"`
-	Settled bool `json:"settled"`
 }

@@ -109,7 +109,7 @@ func (s *Server) getPeers(ctx context.Context, _ *call) (any, error) {
 func NewPeer(p node.Peer) Peer {
 	return Peer{
 		Type: "peer", Nick: Text{p.Nick}, Peer: p.Peer, Online: p.Online, Seed: p.Seed,
-		How: p.How, Addr: chat.SafeString(p.Addr), RTT: milliseconds(p.RTT), Since: milli(p.Since),
+		How: p.How, Addr: chat.SafeString(p.Addr), RTT: milliseconds(p.RTT), Since: milli(p.Since), Rooms: p.Rooms,
 	}
 }
 

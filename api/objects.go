@@ -153,6 +153,8 @@ type Peer struct {
 	// RTT is the round trip in milliseconds, or 0.
 	RTT   float64   `json:"rtt_ms"`
 	Since time.Time `json:"since"`
+	// Rooms are those that the peer shows to be in.
+	Rooms []chat.RoomName `json:"rooms,omitempty"`
 }
 
 // A Connection is one connection of the node (README.md, "When something does not

@@ -45,7 +45,7 @@ func curl(t testing.TB, s *Server, method, path, body string, headers ...string)
 	return resp.StatusCode, string(b)
 }
 
-// An example is one of REQUESTS.md: a request, and what its answer has
+// An example is one of PROTOCOL.md, section 11: a request, and what its answer has
 // in it. PEER, ID and OWN stand for a peer, its message and one of our own.
 type example struct {
 	request string
@@ -60,6 +60,7 @@ func examples() []example {
 		{`PUT /v1/name {"name":"ann"}`, 200, `{}`},
 		{`GET /v1/node`, 200, `"name":"ann"`},
 		{`GET /v1/peers`, 200, `{"peers":[{"type":"peer","nick":"peer `},
+		{`GET /v1/peers`, 200, `,"rooms":["den","lobby"]}`},
 		{`GET /v1/connections`, 200, `"type":"connection"`},
 		{`GET /v1/connections`, 200, `"remote":"/ip4/127.0.0.1/tcp/2`},
 		{`POST /v1/conversations {"room":"#Lobby"}`, 200, `{"conversation":"lobby","first":true,"event":"`},
@@ -89,7 +90,7 @@ func examples() []example {
 		{`GET /v1/conversations/lobby/messages/OWN/delivery`, 200, `"holders":[{"peer":"12D3KooW`},
 		{`POST /v1/conversations/lobby/read {"message":"ID"}`, 200, `{}`},
 		{`GET /v1/conversations/lobby`, 200, `"unread":0,"mentions":0,"waiting":7,"read":"ID"`},
-		{`POST /v1/conversations/lobby/settle {"wait_ms":1000}`, 200, `{"left":0,"settled":true}`},
+		{`POST /v1/conversations/lobby/settle {"wait_ms":1000}`, 200, `{"left":0,"settled":true,"event":"`},
 		{`GET /v1/search?words=mornin*&in=lobby`, 200, `"text":"good morning, ann"`},
 		{`GET /v1/requests`, 200, `{"requests":[{"type":"request","peer":"PEER"`},
 		{`POST /v1/requests/PEER {"answer":"accept"}`, 200, `{}`},
@@ -102,7 +103,7 @@ func examples() []example {
 		{`POST /v1/diagnose {"wait_ms":1000}`, 200, `{"type":"check","name":"seed","status":"ok","saw":"all","advice":"","detail":{"wait":"1s"}}` + "\n" + `{"type":"summary","status":"degraded","exit_code":1`},
 		{`POST /v1/conversations/lobby/messages {"delete":"OWN"}`, 200, `"accepted":true`},
 		{`GET /v1/conversations/lobby/messages/OWN`, 200, `"deleted":true`},
-		{`DELETE /v1/conversations/lobby`, 200, `{}`},
+		{`DELETE /v1/conversations/lobby`, 200, `{"event":"`},
 
 		// What is refused.
 		{`GET /v1/nothing`, 404, `{"error":{"code":"not-found"`},
@@ -147,6 +148,7 @@ func exampleNode(t testing.TB) (*Server, *strings.Replacer) {
 	if err := f.Leave(context.Background(), lobby); err != nil {
 		t.Fatal(err)
 	}
+	f.Show(1, "den", "lobby")
 	if _, err := s.requests.Note(apitest.Person(5), apitest.Text(t, "eve"), apitest.Text(t, "hi there"), time.Now()); err != nil {
 		t.Fatal(err)
 	}

@@ -171,7 +171,7 @@ func unknownRequest(r *http.Request) error {
 	}
 	return &Error{
 		Code: "not-found", Status: http.StatusNotFound, Text: "there is no request " + r.Method + " " + path,
-		Hint: "api/REQUESTS.md has the requests",
+		Hint: "PROTOCOL.md, section 11, has the requests",
 	}
 }
 

@@ -46,6 +46,7 @@ type Server struct {
 	mu    sync.Mutex
 	ring  *ring
 	board *board
+	fence fence
 
 	holds  holds
 	keys   keys
@@ -106,8 +107,10 @@ func (s *Server) openFiles() (err error) {
 	if s.requests, err = s.cfg.Folder.Requests(); err != nil {
 		return err
 	}
-	if s.name, err = s.cfg.Folder.Name(); err != nil {
-		return err
+	if s.name = s.cfg.Node.Name(s.self); s.name.Empty() { // the settings may have another than the folder
+		if s.name, err = s.cfg.Folder.Name(); err != nil {
+			return err
+		}
 	}
 	if s.marks, err = loadMarks(s.cfg.Folder); err != nil {
 		s.log.Error("the read marks are begun anew", "err", err)
@@ -142,12 +145,13 @@ func (s *Server) shutdown() error {
 
 // pump gathers the node's events.
 func (s *Server) pump() {
-	for {
-		evs, err := s.cfg.Events.Next(s.ctx)
-		if err != nil {
-			return // of our context: the node's events have no end
+	for s.ctx.Err() == nil {
+		wait, asked := s.fence.begin(s.ctx)
+		evs, err := s.cfg.Events.Next(wait)
+		if err == nil { // or it is of our context: the node's events have no end
+			s.happen(evs)
 		}
-		s.happen(evs)
+		s.fence.end(asked)
 	}
 }
 

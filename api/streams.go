@@ -85,8 +85,12 @@ func (s *Server) afresh() (first []byte, at uint64) {
 	evs := s.board.first(ready)
 	s.mu.Unlock()
 	var enc encoder
-	for _, ev := range evs {
-		first = enc.event(first, s.ring.id(at), nameOf(ev), ev)
+	for i, ev := range evs {
+		id := ""
+		if i == len(evs)-1 { // who has not read all of them begins afresh
+			id = s.ring.id(at)
+		}
+		first = enc.event(first, id, nameOf(ev), ev)
 	}
 	return first, at
 }

@@ -146,9 +146,15 @@ type Beacon struct {
 	Leaving bool
 	// Seed is set by seed nodes, which are in no room but forward for all.
 	Seed bool
+	// Rooms are at most MaxShownRooms rooms that the author shows to be in. Only
+	// beacons of the presence room name any.
+	Rooms []RoomName
 	// Envelope is the beacon as it was signed.
 	Envelope []byte
 }
+
+// MaxShownRooms is how many rooms one beacon may name.
+const MaxShownRooms = 8
 
 // MaxHeads is how many heads one beacon may name.
 const MaxHeads = 16

@@ -57,6 +57,7 @@ func (n *Node) Join(_ context.Context, room chat.RoomName) error {
 	if err != nil {
 		return fmt.Errorf("join %s: %w", room, err)
 	}
+	n.tellShown(c.conv)
 	c.watch()
 	return nil
 }
@@ -143,12 +144,17 @@ func (n *Node) Leave(ctx context.Context, conv chat.Conversation) error {
 		return nil
 	}
 	err := c.end(ctx)
+	n.drop(id, c)
+	n.tellShown(conv)
+	return err
+}
+
+func (n *Node) drop(id chat.ConversationID, c *conversation) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.convs[id] == c {
 		delete(n.convs, id)
 	}
-	return err
 }
 
 // Members lists who else is in a conversation, by peer ID.

@@ -38,6 +38,9 @@ type Config struct {
 	NoMDNS bool
 	// Invisible keeps this node out of the list of who is online.
 	Invisible bool
+	// ShowRooms are rooms that others see us in, in the list of who is online, while
+	// they are open: at most chat.MaxShownRooms of them, the first ones.
+	ShowRooms []chat.RoomName
 	// Book remembers peers across restarts. If nil, nobody does.
 	Book discovery.Book
 	// Blocked reports peers the user wants nothing of. If nil, none.

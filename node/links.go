@@ -46,7 +46,12 @@ func (n *Node) joinRoom(c *conversation) (*roomLink, error) {
 	if n.cfg.Invisible && c.conv.IsPresence() {
 		options = append(options, rooms.Invisible())
 	}
+	var shown func() []chat.RoomName
+	if c.conv.IsPresence() {
+		shown = n.shownRooms
+	}
 	room, err := n.rooms.Join(c.id, rooms.Handler{
+		Rooms: shown,
 		Heads: func() []chat.SegmentID { return n.log.Heads(c.id) },
 		Segment: func(from chat.PeerID, s *chat.Segment) {
 			c.try(func() { c.receive(arrival{from: from, seg: s, live: true}) })

@@ -25,11 +25,12 @@ func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
 	if err != nil {
 		return nil, err
 	}
+	shown := n.roomsShown()
 	out := make([]Peer, len(members))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, maxPings)
 	for i, m := range members {
-		out[i].Member = m
+		out[i].Member, out[i].Rooms = m, shown[m.Peer]
 		p := &out[i]
 		conns := n.host.Network().ConnsToPeer(m.Peer.Libp2p())
 		if len(conns) == 0 {

@@ -300,6 +300,8 @@ func (c *conversation) memberEvents() (out []chat.Member) {
 // Peer is one line of the list of who is online.
 type Peer struct {
 	chat.Member
+	// Rooms are those that the peer shows to be in.
+	Rooms []chat.RoomName
 	// How is "direct", "relayed", "self", or "" when not connected.
 	How string
 	// Addr is the address of the connection, if there is one.

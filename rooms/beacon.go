@@ -95,7 +95,7 @@ func (p *pacer) start(now time.Time) {
 // stop is called when the last topic peer is gone.
 func (p *pacer) stop() { p.on, p.again, p.changed = false, false, false }
 
-// change is called when the heads or the nick changed.
+// change is called when the heads, the nick or the rooms changed.
 func (p *pacer) change(now time.Time, n int) {
 	if !p.on {
 		return // start says it all

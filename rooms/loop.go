@@ -30,7 +30,7 @@ const (
 // What the loop is told by others, as bits of notes.
 const (
 	notePeers      uint32 = 1 << iota // the topic peers changed
-	noteHeads                         // our heads or our nick changed
+	noteHeads                         // our heads, our nick or our rooms changed
 	noteHeard                         // heard is not empty
 	noteLoss                          // something was dropped on its way in
 	noteIntroduced                    // Publish has sent our first beacon

@@ -22,7 +22,7 @@ const maxHeard = 4 * MaxBeacons
 const MaxBeacons = 256
 
 // A Handler is told what happens in a room. Any of its functions may be nil.
-// They are called from the room's one goroutine, except Heads, and must not call
+// They are called from the room's one goroutine, except Heads and Rooms, and must not call
 // Room.Close. They may be called before Join has returned, and are not after
 // Close has. While one of them waits, the room's inbox fills up.
 type Handler struct {
@@ -31,6 +31,9 @@ type Handler struct {
 	// goroutine and from those that call Room.Beacon and Room.Beacons, also at
 	// the same time, and must not wait.
 	Heads func() []chat.SegmentID
+	// Rooms are those that our beacon says we are in, in the presence room alone: at
+	// most chat.MaxShownRooms are named. It is called as Heads is.
+	Rooms func() []chat.RoomName
 	// Segment is called for each verified segment that came from a neighbour,
 	// whoever its author is. The same segment may come twice.
 	Segment func(from chat.PeerID, s *chat.Segment)
@@ -217,6 +220,9 @@ func (r *Room) isEnded() bool {
 
 // HeadsChanged schedules a beacon.
 func (r *Room) HeadsChanged() { r.note(noteHeads) }
+
+// RoomsChanged schedules a beacon.
+func (r *Room) RoomsChanged() { r.note(noteHeads) }
 
 // NickChanged schedules a beacon.
 func (r *Room) NickChanged() { r.note(noteHeads) }

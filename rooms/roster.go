@@ -67,6 +67,8 @@ type Member struct {
 	Seed bool
 	// Heads are the segments they say that they hold, with all ancestors.
 	Heads []chat.SegmentID
+	// Rooms are those they show to be in, in the presence room's roster.
+	Rooms []chat.RoomName
 }
 
 // A roster knows who was heard in a room, and when. It is pure; the room
@@ -181,7 +183,7 @@ func (r *roster) hear(now time.Time, b *chat.Beacon) news {
 		r.seeds--
 	}
 	e.sent, e.Heard = b.Sent, now
-	e.Nick, e.Seed, e.Heads, e.Left = b.Nick, b.Seed, b.Heads, b.Leaving
+	e.Nick, e.Seed, e.Heads, e.Rooms, e.Left = b.Nick, b.Seed, b.Heads, b.Rooms, b.Leaving
 	if n.came {
 		e.Online, e.Since = true, now
 		r.online++
@@ -216,7 +218,7 @@ func (r *roster) drop(e *entry) {
 			r.near--
 		}
 	}
-	e.Heads = nil
+	e.Heads, e.Rooms = nil, nil
 	e.deadline = e.sent.Add(maxBeaconSkew + time.Second) // no replay is fresh then
 	if soon := e.Heard.Add(leftFor); soon.Before(e.deadline) {
 		e.forget, e.deadline = e.deadline, soon

@@ -78,6 +78,11 @@ func (r *Room) makeBeacon(now time.Time, not *chat.Beacon, leaving bool) *chat.B
 		heads = r.handler.Heads()
 		heads = heads[:min(len(heads), chat.MaxHeads)]
 	}
+	var shown []chat.RoomName
+	if r.handler.Rooms != nil && !leaving {
+		shown = r.handler.Rooms()
+		shown = shown[:min(len(shown), chat.MaxShownRooms)]
+	}
 	cfg := r.service.cfg
 	r.beaconMu.Lock()
 	defer r.beaconMu.Unlock()
@@ -86,7 +91,8 @@ func (r *Room) makeBeacon(now time.Time, not *chat.Beacon, leaving bool) *chat.B
 	}
 	r.leaving = leaving
 	nick := cfg.nick()
-	if l := r.last; l != nil && l != not && !leaving && now.Sub(l.Sent) < beaconReuse && l.Nick == nick && slices.Equal(l.Heads, heads) {
+	if l := r.last; l != nil && l != not && !leaving && now.Sub(l.Sent) < beaconReuse && l.Nick == nick &&
+		slices.Equal(l.Heads, heads) && slices.Equal(l.Rooms, shown) {
 		return l
 	}
 	// Whoever hears two of our beacons must know which is newer.
@@ -101,6 +107,7 @@ func (r *Room) makeBeacon(now time.Time, not *chat.Beacon, leaving bool) *chat.B
 		Heads:        heads,
 		Leaving:      leaving,
 		Seed:         cfg.Seed,
+		Rooms:        shown,
 	}
 	if err := wire.SealBeacon(cfg.Key, b); err != nil {
 		cfg.log().Warn("beacon not sent", "err", err)

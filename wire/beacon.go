@@ -2,7 +2,10 @@ package wire
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -24,8 +27,15 @@ func SealBeacon(key crypto.PrivKey, b *chat.Beacon) error {
 		Leaving: b.Leaving,
 		Seed:    b.Seed,
 	}
-	if err := checkBeacon(m, new(chat.Beacon)); err != nil {
+	for _, room := range b.Rooms {
+		m.Rooms = append(m.Rooms, string(room))
+	}
+	checked := &chat.Beacon{Conversation: b.Conversation}
+	if err := checkBeacon(m, checked); err != nil {
 		return err
+	}
+	if len(checked.Rooms) != len(m.Rooms) { // others would not show them
+		return fmt.Errorf("%w: %q", chat.ErrBadRoomName, m.Rooms)
 	}
 	bytes, err := deterministic.Marshal(m)
 	if err != nil {
@@ -64,8 +74,42 @@ func checkBeacon(m *pb.Beacon, b *chat.Beacon) (err error) {
 	if b.Heads, err = ids(m.Heads, chat.MaxHeads); err != nil {
 		return fmt.Errorf("heads: %w", err)
 	}
+	if b.Rooms, err = shownRooms(b.Conversation, m.Rooms); err != nil {
+		return fmt.Errorf("rooms: %w", err)
+	}
 	b.Sent, b.Leaving, b.Seed = time.UnixMilli(int64(m.SentMs)), m.Leaving, m.Seed
 	return nil
+}
+
+// shownRooms reads the rooms that a beacon of the presence room names. One with a
+// character that our version of Unicode does not have counts as none; all others
+// fold as they always will, and must be folded.
+func shownRooms(conv chat.ConversationID, names []string) (rooms []chat.RoomName, err error) {
+	switch {
+	case len(names) > chat.MaxShownRooms:
+		return nil, fmt.Errorf("%w: %d, and at most %d are allowed", chat.ErrTooLarge, len(names), chat.MaxShownRooms)
+	case len(names) > 0 && conv != chat.PresenceID():
+		return nil, fmt.Errorf("%w: only the presence room's beacons name any", chat.ErrMalformed)
+	}
+	for i, name := range names {
+		switch {
+		case len(name) == 0 || len(name) > chat.MaxRoomName || !utf8.ValidString(name):
+			return nil, fmt.Errorf("%w: a name of %d bytes", chat.ErrBadRoomName, len(name))
+		case slices.Contains(names[:i], name):
+			return nil, fmt.Errorf("%w: one is there twice", chat.ErrMalformed)
+		case strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Cn, r) }):
+			continue
+		}
+		room, err := chat.ParseRoomName(name)
+		if err != nil {
+			return nil, err
+		}
+		if string(room) != name {
+			return nil, fmt.Errorf("%w: %q is not folded", chat.ErrBadRoomName, name)
+		}
+		rooms = append(rooms, room)
+	}
+	return rooms, nil
 }
 
 // nick reads a name that may be left out. A name that cannot be shown counts as

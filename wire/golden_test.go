@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,7 @@ func golden() map[string][]byte {
 		Conversation: lobby(), Sent: instant(), Nick: text("alice"), Heads: []chat.SegmentID{{0x11, 31: 0x22}}, Seed: true,
 	})
 	leaving := sealedBeacon(&chat.Beacon{Conversation: chat.PresenceID(), Sent: instant(), Leaving: true})
+	shown := sealedBeacon(&chat.Beacon{Conversation: chat.PresenceID(), Sent: instant(), Rooms: []chat.RoomName{"lobby", "straße"}})
 
 	all := map[string][]byte{
 		"segment":         first.Envelope,
@@ -46,6 +48,7 @@ func golden() map[string][]byte {
 		"segment-private": private.Envelope,
 		"beacon":          beacon.Envelope,
 		"beacon-leaving":  leaving.Envelope,
+		"beacon-rooms":    shown.Envelope,
 	}
 	for i, name := range []string{"message-0-id", "message-1-id", "message-2-id"} {
 		id := second.MessageID(i)
@@ -120,5 +123,8 @@ func TestBytesNeverChange(t *testing.T) {
 	}
 	if b, err := wire.OpenBeacon(lobby(), want["beacon"]); err != nil || b.Nick.Raw() != "alice" || !b.Seed || b.Leaving || !b.Sent.Equal(instant()) {
 		t.Errorf("the beacon: %+v, %v", b, err)
+	}
+	if b, err := wire.OpenBeacon(chat.PresenceID(), want["beacon-rooms"]); err != nil || !slices.Equal(b.Rooms, []chat.RoomName{"lobby", "straße"}) {
+		t.Errorf("the beacon with rooms: %+v, %v", b, err)
 	}
 }

@@ -113,6 +113,17 @@ func fullBeacon() *chat.Beacon {
 	}
 }
 
+// shownBeacon is a beacon of the presence room with as many and as long rooms as
+// there can be.
+func shownBeacon() *chat.Beacon {
+	b := fullBeacon()
+	b.Conversation, b.Heads = chat.PresenceID(), nil
+	for i := range chat.MaxShownRooms {
+		b.Rooms = append(b.Rooms, chat.RoomName(fmt.Sprintf("%0*d", chat.MaxRoomName, i)))
+	}
+	return b
+}
+
 // sign makes an envelope around any payload, valid or not, without package wire:
 // libp2p RFC 0002 by hand.
 func sign(n byte, typ wire.Type, conv chat.ConversationID, payload []byte) []byte {

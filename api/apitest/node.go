@@ -38,6 +38,7 @@ type Node struct {
 
 	members map[chat.Conversation][]chat.Member
 	holders map[chat.MessageID][]chat.PeerID
+	shown   map[chat.PeerID][]chat.RoomName
 	network node.Network
 }
 
@@ -75,6 +76,7 @@ func newNode(folder *identity.Folder, log *history.Memory, said int) *Node {
 	f := &Node{
 		Log: log, Folder: folder, said: said, open: make(map[chat.Conversation]int), wake: make(chan struct{}, 1),
 		members: make(map[chat.Conversation][]chat.Member), holders: make(map[chat.MessageID][]chat.PeerID),
+		shown: make(map[chat.PeerID][]chat.RoomName),
 	}
 	f.Happen(chat.Ready{Peer: f.Self(), Addrs: f.Addrs()})
 	return f

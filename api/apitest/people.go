@@ -122,9 +122,22 @@ func (f *Node) Peers(ctx context.Context) ([]node.Peer, error) {
 	members, err := f.Members(ctx, chat.Presence())
 	out := make([]node.Peer, 0, len(members))
 	for i, m := range members {
-		out = append(out, node.Peer{Member: m, How: "direct", Addr: fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", i+1), RTT: 1500 * time.Microsecond})
+		out = append(out, node.Peer{Member: m, Rooms: f.roomsOf(m.Peer), How: "direct", Addr: fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", i+1), RTT: 1500 * time.Microsecond})
 	}
 	return out, err
+}
+
+// Show has Person(n) show to be in rooms.
+func (f *Node) Show(n int, rooms ...chat.RoomName) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shown[Person(n)] = rooms
+}
+
+func (f *Node) roomsOf(p chat.PeerID) []chat.RoomName {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shown[p]
 }
 
 // Connections implements api.Node: there is one, with Person(1) through Person(2).

@@ -71,6 +71,8 @@ func judge(err error) *fault {
 		return &fault{code: codeFailure}
 	case strings.HasPrefix(err.Error(), "unknown command"): // cobra's own commands say so
 		return &fault{text: err.Error(), hint: "p2pchat --help lists the commands", code: codeUsage}
+	case strings.HasPrefix(err.Error(), "if any flags in the group"): // and of flags of which only one is possible
+		return &fault{text: "only one of these flags is possible: " + err.Error(), hint: "leave out one", code: codeUsage}
 	}
 	if f := judgeListen(err); f != nil {
 		return f

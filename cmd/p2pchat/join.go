@@ -51,8 +51,8 @@ type joinable struct {
 
 func parseRoom(s string) (joinable, error) {
 	if !invite.Is(s) {
-		if strings.HasPrefix(strings.ToLower(s), invite.Prefix) && len(s) > len(invite.Prefix)+minCut {
-			return joinable{}, usage(fmt.Sprintf("%q seems to be the beginning of an invite", s), "copy all of it")
+		if err := cutInvite(s); err != nil {
+			return joinable{}, err
 		}
 		room, err := chat.ParseRoomName(s)
 		return joinable{room: room}, err
@@ -65,6 +65,15 @@ func parseRoom(s string) (joinable, error) {
 		return joinable{}, usage("this is an invite to a private talk, not to a room", "p2pchat dial takes it")
 	}
 	return joinable{room: i.Room, invite: s}, nil
+}
+
+// cutInvite refuses what could be a room's name, and is more likely a part of an
+// invite.
+func cutInvite(s string) error {
+	if strings.HasPrefix(strings.ToLower(s), invite.Prefix) && len(s) > len(invite.Prefix)+minCut {
+		return usage(fmt.Sprintf("%q seems to be the beginning of an invite", s), "copy all of it")
+	}
+	return nil
 }
 
 func (p *program) join(ctx context.Context, what joinable, t *talkFlags) error {

@@ -45,6 +45,9 @@ func placeOf(f *identity.Folder, s string) (place, error) {
 		p, err := chat.ParsePeerID(s)
 		return place{conv: chat.With(p)}, err
 	}
+	if err := cutInvite(s); err != nil {
+		return place{}, err
+	}
 	conv, err := inRoom(s)
 	if err != nil {
 		err = fmt.Errorf("%w, and no contact is called so", err)

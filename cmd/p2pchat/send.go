@@ -14,6 +14,7 @@ import (
 
 	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
+	"github.com/p2pchat/p2pchat/identity"
 	"github.com/p2pchat/p2pchat/ui/line"
 )
 
@@ -134,24 +135,29 @@ func (p *program) send(ctx context.Context, args []string, f sendFlags) error {
 	}
 	return p.sendAll(ctx, f, in, func(say func(place, chat.Body) error) error {
 		return p.eachLine(ctx, func(text []byte) error {
-			at, body, err := in, chat.Body{}, error(nil)
-			if f.json {
-				var where string
-				if where, body, err = line.ParseObject(text); err == nil && where != "" {
-					at, err = placeOf(folder, where)
-				}
-				if err == nil && at.conv.IsPresence() {
-					err = errors.New(`it needs a "conversation"`)
-				}
-			} else {
-				body, err = textBody(string(text))
-			}
+			at, body, err := f.read(folder, in, text)
 			if err != nil {
 				return err
 			}
 			return say(at, body)
 		})
 	})
+}
+
+// read reads a line of the input: what it says, and where if not in the place given.
+func (f sendFlags) read(folder *identity.Folder, in place, text []byte) (place, chat.Body, error) {
+	if !f.json {
+		body, err := textBody(string(text))
+		return in, body, err
+	}
+	where, body, err := line.ParseObject(text)
+	if err == nil && where != "" {
+		in, err = placeOf(folder, where)
+	}
+	if err == nil && in.conv.IsPresence() {
+		err = errors.New(`it needs a "conversation"`)
+	}
+	return in, body, err
 }
 
 func textBody(s string) (chat.Body, error) {

@@ -13,6 +13,10 @@ import (
 	"github.com/p2pchat/p2pchat/chat"
 )
 
+// rateAfter is how long a node must have run before what it moves in an hour can be
+// told: at its start it moves much.
+const rateAfter = 5 * time.Minute
+
 func (p *program) statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -69,9 +73,13 @@ func (p *program) printStatus(st api.Status, now time.Time) error {
 	row("runs", "%s, since %s", ageOf(now.Sub(st.Since)), st.Since.Local().Format("2006-01-02 15:04"))
 	row("memory", "%s", approxSize(st.Memory))
 	row("connections", "%d, %d of them relayed", st.Connections, st.Relayed)
-	row("online", "%d others", st.Peers)
-	row("faces", "%d, with %d conversations open", st.Faces, st.Open)
-	if t := st.Traffic; t != nil {
+	row("online", "%s", counted(st.Peers, "other"))
+	row("faces", "%d, with %s open", st.Faces, counted(st.Open, "conversation"))
+	switch t := st.Traffic; {
+	case t == nil:
+	case now.Sub(st.Since) < rateAfter:
+		row("traffic", "%s in and %s out", approxSize(t.In), approxSize(t.Out))
+	default:
 		row("traffic", "%s in and %s out; in an hour %s in and %s out",
 			approxSize(t.In), approxSize(t.Out), approxSize(t.InHour), approxSize(t.OutHour))
 	}
@@ -82,6 +90,14 @@ func (p *program) printStatus(st api.Status, now time.Time) error {
 		row("address", "%s", chat.SafeString(a))
 	}
 	return w.Flush()
+}
+
+// counted counts things.
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // networkRows tell how a node is connected.

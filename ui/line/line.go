@@ -18,7 +18,8 @@ type Chat interface {
 	Say(ctx context.Context, conv chat.Conversation, d chat.Draft) error
 	// Settle waits until somebody else holds all that was said, by other faces
 	// too, or it failed, or ctx ends, and in any case returns how many messages
-	// nobody holds.
+	// nobody holds. When it returns nil, Events has what happened before, unless it
+	// is not read: what became of each message.
 	Settle(ctx context.Context, conv chat.Conversation) (left int, err error)
 	// Members lists who else is in a conversation.
 	Members(ctx context.Context, conv chat.Conversation) ([]chat.Member, error)
@@ -86,7 +87,8 @@ type Config struct {
 	// was printed then counts as read. In JSON only the input says what was read.
 	MarkRead bool
 	// Leave leaves the conversation. What is said until it returns is shown: the
-	// other side was told that we have it. If nil, nobody does.
+	// other side was told that we have it. So Events must have all that by then,
+	// unless it is not read. If nil, nobody leaves.
 	Leave func(context.Context) error
 }
 
@@ -122,16 +124,8 @@ type Result struct {
 // then waits for an output that takes nothing.
 const lastGrace = 500 * time.Millisecond
 
-// lateGrace is how long events may take that tell what became of messages, after
-// the node knows that nothing is left to do for them.
-const lateGrace = time.Second
-
 // leaveGrace bounds Config.Leave and what follows.
 const leaveGrace = 3 * time.Second
-
-// lastWords is how long events may take that happened before Config.Leave returned:
-// they come on another way.
-const lastWords = 50 * time.Millisecond
 
 // Run shows events and sends lines until the input ends (and what it gave is
 // handed over) or asks to, the other side of a private talk says goodbye, an
@@ -184,12 +178,6 @@ func (s *screen) leave(seeing context.Context) {
 	ctx, cancel := context.WithTimeout(seeing, leaveGrace)
 	defer cancel()
 	_ = s.cfg.Leave(ctx) // who is not said goodbye to will notice
-	last := time.NewTimer(lastWords)
-	defer last.Stop()
-	select {
-	case <-last.C:
-	case <-ctx.Done():
-	}
 }
 
 // awaitScreen waits until all is shown: a slow reader of our output gets it

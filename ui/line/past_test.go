@@ -35,13 +35,13 @@ func TestPrintsUntilLeft(t *testing.T) {
 			s := begin(t, node, Config{Conversation: private, Leave: func(ctx context.Context) error {
 				time.Sleep(time.Second)
 				node.happen(last, chat.Member{Conversation: private, Peer: bob, Nick: nick("bob")}, chat.Ended{Conversation: private})
+				node.happen(said(9, private, 1, "and this"))
 				return ctx.Err()
 			}})
 			s.write("hello")
 			end.by(s)
-			s.goesOn(time.Second)
-			node.happen(said(9, private, 1, "and this"))
-			time.Sleep(lastWords)
+			s.goesOn(time.Second - time.Nanosecond)
+			time.Sleep(time.Nanosecond)
 			s.ended(Result{Said: 1, Connected: true, Over: true}, end.want)
 			if got := s.out.String(); got != "12:00 bob | wait, one more\n12:00 bob | and this\n" {
 				t.Errorf("%s: stdout is %q", end.name, got)

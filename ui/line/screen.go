@@ -30,6 +30,7 @@ type screen struct {
 	met  context.Context // ends when somebody else is there
 	over context.Context // ends when a private talk is over
 	asks chan func()     // unbuffered: who asks waits while the outputs do
+	pump pump
 
 	setMet, setOver context.CancelFunc
 
@@ -59,6 +60,8 @@ type screen struct {
 	topic     chat.MessageID // what set the topic last told
 	read      chat.Place     // the newest message of the other that was printed
 	unread    chat.MessageID // the same, if it is not marked as read yet
+
+	draining []chan struct{} // closed when nothing is held back
 
 	leaving atomic.Bool // the talk is over; others set it
 }
@@ -97,11 +100,33 @@ func (s *screen) ask(ctx context.Context, f func()) {
 	}
 }
 
+// drain waits until all events that are there now are shown, or ctx ends.
+func (s *screen) drain(ctx context.Context) {
+	s.pump.drain(ctx)
+	drained := make(chan struct{})
+	s.ask(ctx, func() { s.draining = append(s.draining, drained) })
+	select {
+	case <-drained:
+	case <-ctx.Done():
+	}
+}
+
+// tellDrained tells those who wait in drain.
+func (s *screen) tellDrained() {
+	if len(s.hold.events) > 0 {
+		return
+	}
+	for _, drained := range s.draining {
+		close(drained)
+	}
+	s.draining = nil
+}
+
 // follow shows events until ctx ends, and then those that are already there.
 func (s *screen) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	batches, rest := make(chan []chat.Event), make(chan pumped, 1)
-	go func() { rest <- s.pump(ctx, batches) }()
+	go func() { rest <- s.pump.run(ctx, s.cfg.Events, batches) }()
 	look := time.NewTimer(idle)
 	defer look.Stop()
 	if err := s.begin(ctx); err != nil {
@@ -138,6 +163,7 @@ func (s *screen) follow(ctx context.Context) error {
 			<-rest
 			return err
 		}
+		s.tellDrained()
 	}
 }
 
@@ -154,31 +180,6 @@ func (s *screen) next(now time.Time) time.Time {
 		at = s.since.Add(queuedFor)
 	}
 	return at
-}
-
-// A pumped is how pump ended: with events that nobody took, or why there are no
-// more before ctx ended.
-type pumped struct {
-	evs []chat.Event
-	err error
-}
-
-// pump hands on events until ctx ends.
-func (s *screen) pump(ctx context.Context, batches chan<- []chat.Event) pumped {
-	for ctx.Err() == nil {
-		evs, err := s.cfg.Events.Next(ctx)
-		if len(evs) > 0 {
-			select {
-			case batches <- evs:
-			case <-ctx.Done():
-				return pumped{evs: evs}
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			return pumped{err: err}
-		}
-	}
-	return pumped{}
 }
 
 // offer shows events as soon as their authors have names.

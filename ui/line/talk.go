@@ -54,7 +54,7 @@ func (t *talk) run(ctx context.Context) error {
 		t.res.Unread = true
 		return t.countNow(live)
 	case errors.Is(err, errLeft):
-		return t.count(live, 0)
+		return t.count(live, false)
 	default:
 		return err
 	}
@@ -242,13 +242,12 @@ func (t *talk) handOver(live context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	return t.count(ctx, lateGrace)
+	return t.count(ctx, true)
 }
 
 // count waits until nothing that was said here is left to hand over, or ctx ends,
-// and notes what is. What became of each message was told before, but comes on
-// another way: for that it waits late.
-func (t *talk) count(ctx context.Context, late time.Duration) error {
+// and notes what is. Asked is set if there is time to ask what became of messages.
+func (t *talk) count(ctx context.Context, asked bool) error {
 	if t.res.Said == 0 {
 		return nil
 	}
@@ -256,7 +255,7 @@ func (t *talk) count(ctx context.Context, late time.Duration) error {
 	sure := false
 	switch {
 	case err == nil:
-		sure = t.hearLate(ctx, late)
+		sure = t.tallied(ctx, asked)
 	case ctx.Err() != nil:
 		err = nil
 	default:
@@ -270,17 +269,18 @@ func (t *talk) count(ctx context.Context, late time.Duration) error {
 	return err
 }
 
-// hearLate waits, at most late, for what tells of messages that the node has
-// nothing to do for, and reports whether the tally is right then. What is still not
-// held, a node has not handed over before it ended: the next one settles only what
+// tallied waits until all that is told is tallied, and reports whether the tally is
+// right then: the node has nothing left to do. What is still not held, or was
+// missed, a node has not handed over before it ended: the next one settles only what
 // was said to it, and goes on with this by itself.
-func (t *talk) hearLate(ctx context.Context, late time.Duration) bool {
-	told, cancel := context.WithTimeout(ctx, late)
-	defer cancel()
-	if t.screen.tally.await(told) {
+func (t *talk) tallied(ctx context.Context, asked bool) bool {
+	if asked {
+		t.screen.drain(ctx)
+	}
+	if t.screen.tally.complete() {
 		return true
 	}
-	if late == 0 || t.cfg.State == nil {
+	if !asked || t.cfg.State == nil {
 		return false
 	}
 	for _, id := range t.screen.tally.unsure() {
@@ -320,7 +320,7 @@ func (t *talk) settle(ctx context.Context) (left int, err error) {
 func (t *talk) countNow(ctx context.Context) error {
 	grace, cancel := context.WithTimeout(ctx, lastGrace)
 	defer cancel()
-	return t.count(grace, 0)
+	return t.count(grace, false)
 }
 
 // interrupted does so when the user ends the talk, which is what ends it.

@@ -113,10 +113,17 @@ func (t *tally) unsure() (ids []chat.MessageID) {
 	return ids
 }
 
-// await waits until all is held or has failed, and reports whether it is so.
-func (t *tally) await(ctx context.Context) bool {
-	return t.awaits(ctx, func() bool { return len(t.open) == t.failed })
+// complete reports whether all is held or has failed.
+func (t *tally) complete() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.all()
 }
+
+func (t *tally) all() bool { return len(t.open) == t.failed }
+
+// await waits until all is held or has failed, and reports whether it is so.
+func (t *tally) await(ctx context.Context) bool { return t.awaits(ctx, t.all) }
 
 // awaitKnown does not wait for what is not known to be stored.
 func (t *tally) awaitKnown(ctx context.Context) bool {

@@ -32,15 +32,16 @@ func TestOnlyOwnWordsCount(t *testing.T) {
 			{"it failed, and came through", 9, false, []chat.Event{delivered("1", chat.Failed), delivered("1", chat.Held), delivered("2", chat.Held)}, 0, 0},
 			{"sent is not held", 9, false, []chat.Event{delivered("1", chat.Sent), delivered("2", chat.Held)}, 10 * time.Second, 1},
 			{"another face's message is held", 9, false, []chat.Event{with2(other, chat.Held)}, 10 * time.Second, 2},
-			{"others' have failed, ours is told late", 1, true, []chat.Event{delivered("1", chat.Held), delivered("2", chat.Held)}, 0, 0},
-			{"events were missed", 0, true, nil, lateGrace, 0},
-			{"and one of all has failed", 1, true, nil, lateGrace, 1},
+			{"others' have failed, ours is held", 1, true, []chat.Event{delivered("1", chat.Held), delivered("2", chat.Held)}, 0, 0},
+			{"events were missed", 0, true, nil, 0, 0},
+			{"and one of all has failed", 1, true, nil, 0, 1},
 			{"one was refused", 9, false, []chat.Event{chat.Refused{Conversation: lobby(), Key: "1"}, delivered("2", chat.Held)}, 0, 0},
 		} {
 			node := newFake()
 			node.quiet = true
 			node.settle = func(ctx context.Context) (int, error) {
 				if c.ends {
+					node.happen(c.evs...)
 					return c.left, nil
 				}
 				<-ctx.Done()
@@ -51,7 +52,7 @@ func TestOnlyOwnWordsCount(t *testing.T) {
 			node.happen(typed(lobby(), "1"), typed(lobby(), "2"))
 			synctest.Wait()
 			s.in.Close()
-			if len(c.evs) > 0 {
+			if !c.ends && len(c.evs) > 0 {
 				s.goesOn(time.Millisecond)
 				node.happen(c.evs...)
 			}
@@ -126,10 +127,10 @@ func TestLeftAtTheNextNode(t *testing.T) {
 			took  time.Duration
 			count int
 		}{
-			{"it was held, and the event missed", chat.Held, nil, lateGrace, 0},
+			{"it was held, and the event missed", chat.Held, nil, 0, 0},
 			{"the next node hands it over", chat.Sent, []chat.Event{delivered("2", chat.Held)}, 2 * time.Second, 0},
 			{"nobody comes", chat.Queued, nil, 10 * time.Second, 1},
-			{"it has failed", chat.Failed, nil, lateGrace, 1},
+			{"it has failed", chat.Failed, nil, 0, 1},
 		} {
 			node := newFake()
 			node.quiet = true
@@ -143,9 +144,11 @@ func TestLeftAtTheNextNode(t *testing.T) {
 			node.happen(typed(lobby(), "1"), typed(lobby(), "2"), delivered("1", chat.Held))
 			synctest.Wait()
 			s.in.Close()
-			s.goesOn(c.took - time.Millisecond)
-			node.happen(c.evs...)
-			time.Sleep(time.Millisecond)
+			if c.took > 0 {
+				s.goesOn(c.took - time.Millisecond)
+				node.happen(c.evs...)
+				time.Sleep(time.Millisecond)
+			}
 			s.ended(Result{Said: 3, Left: c.count}, nil)
 		}
 	})

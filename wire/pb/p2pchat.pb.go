@@ -161,6 +161,7 @@ type Beacon struct {
 	Heads         [][]byte               `protobuf:"bytes,3,rep,name=heads,proto3" json:"heads,omitempty"` // at most 16 of 32 bytes
 	Leaving       bool                   `protobuf:"varint,4,opt,name=leaving,proto3" json:"leaving,omitempty"`
 	Seed          bool                   `protobuf:"varint,5,opt,name=seed,proto3" json:"seed,omitempty"`
+	Rooms         []string               `protobuf:"bytes,6,rep,name=rooms,proto3" json:"rooms,omitempty"` // at most 8 room names, in the presence room only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,6 +229,13 @@ func (x *Beacon) GetSeed() bool {
 		return x.Seed
 	}
 	return false
+}
+
+func (x *Beacon) GetRooms() []string {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
 }
 
 // DirectFrame is what goes over /p2pchat/direct/1.0.0 (section 6).
@@ -1300,13 +1308,14 @@ const file_wire_pb_p2pchat_proto_rawDesc = "" +
 	"\x06bodies\x18\x05 \x03(\v2\x10.p2pchat.v1.BodyR\x06bodies\".\n" +
 	"\x04Body\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x12\n" +
-	"\x04data\x18\x02 \x01(\fR\x04data\"y\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"\x8f\x01\n" +
 	"\x06Beacon\x12\x17\n" +
 	"\asent_ms\x18\x01 \x01(\x04R\x06sentMs\x12\x12\n" +
 	"\x04nick\x18\x02 \x01(\tR\x04nick\x12\x14\n" +
 	"\x05heads\x18\x03 \x03(\fR\x05heads\x12\x18\n" +
 	"\aleaving\x18\x04 \x01(\bR\aleaving\x12\x12\n" +
-	"\x04seed\x18\x05 \x01(\bR\x04seed\"\xa6\x02\n" +
+	"\x04seed\x18\x05 \x01(\bR\x04seed\x12\x14\n" +
+	"\x05rooms\x18\x06 \x03(\tR\x05rooms\"\xa6\x02\n" +
 	"\vDirectFrame\x12/\n" +
 	"\x05hello\x18\x01 \x01(\v2\x17.p2pchat.v1.DirectHelloH\x00R\x05hello\x12\x1a\n" +
 	"\asegment\x18\x02 \x01(\fH\x00R\asegment\x12)\n" +

@@ -15,7 +15,7 @@ import (
 // maxCode is the longest text of a QR code, in bytes.
 const maxCode = invite.MaxText
 
-// write answers in the one shape of errors (api/REQUESTS.md).
+// write answers in the one shape of errors (PROTOCOL.md, section 11).
 func (no *refusal) write(w http.ResponseWriter) {
 	var o struct {
 		Error struct {
