@@ -57,11 +57,3 @@ func (n *Node) Measure(ctx context.Context) {
 
 // Started is when this node began.
 func (n *Node) Started() time.Time { return n.started }
-
-// AddrsOf are the addresses at which a peer is connected to us, safe to be shown.
-func (n *Node) AddrsOf(p chat.PeerID) (out []string) {
-	for _, c := range n.host.Network().ConnsToPeer(p.Libp2p()) {
-		out = append(out, chat.SafeString(c.RemoteMultiaddr().String()))
-	}
-	return out
-}

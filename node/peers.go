@@ -21,17 +21,36 @@ const (
 // Peers lists who is online, by peer ID, with how each is connected. It pings
 // the connected ones and so takes up to about two seconds.
 func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
+	out, err := n.Online(ctx)
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, maxPings)
+	for i := range out {
+		p := &out[i]
+		if p.How == "" {
+			continue
+		}
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			p.RTT = n.ping(ctx, p.Peer)
+		})
+	}
+	wg.Wait()
+	return out, err
+}
+
+// Online is Peers without asking anybody, so that it can be called often. Round trips
+// are the means of those measured before.
+func (n *Node) Online(ctx context.Context) ([]Peer, error) {
 	members, err := n.Members(ctx, chat.Presence())
 	if err != nil {
 		return nil, err
 	}
 	shown := n.roomsShown()
 	out := make([]Peer, len(members))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, maxPings)
 	for i, m := range members {
-		out[i].Member, out[i].Rooms = m, shown[m.Peer]
 		p := &out[i]
+		p.Member, p.Rooms = m, shown[m.Peer]
 		conns := n.host.Network().ConnsToPeer(m.Peer.Libp2p())
 		if len(conns) == 0 {
 			continue
@@ -41,13 +60,8 @@ func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
 		if c.Stat().Limited {
 			p.How = "relayed"
 		}
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			p.RTT = n.ping(ctx, m.Peer)
-		})
+		p.RTT = n.host.Peerstore().LatencyEWMA(m.Peer.Libp2p())
 	}
-	wg.Wait()
 	return out, nil
 }
 

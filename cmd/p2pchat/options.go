@@ -221,6 +221,11 @@ func (p *program) bareConfig(with nodeSettings) (cfg node.Config, err error) {
 	}
 	cfg.NoMDNS, cfg.NoPortMapping, cfg.NoReadMarks = with.NoMDNS, with.NoPortMapping, with.NoReadMarks
 	cfg.Invisible, cfg.Log = with.Invisible, p.logger()
+	for _, text := range with.ShowRooms {
+		if room, err := chat.ParseRoomName(text); err == nil {
+			cfg.ShowRooms = append(cfg.ShowRooms, room)
+		}
+	}
 	if with.metrics != nil { // an interface that holds a nil one is not nil
 		cfg.Metrics = with.metrics
 	}

@@ -145,18 +145,17 @@ func (s *source) measure(ctx context.Context) {
 func (s *source) Snapshot(ctx context.Context) (board.Snapshot, error) {
 	self := s.node.Self()
 	out := board.Snapshot{Self: self}
-	members, err := s.node.Members(ctx, chat.Presence())
+	people, err := s.node.Online(ctx)
 	if err != nil {
 		return out, err
 	}
 	out.People = append(out.People, board.Person{Peer: self, Nick: s.node.Name(self), Online: true, Seed: true, Since: s.node.Started(), Addrs: s.node.Addrs()})
-	for _, m := range members {
-		if m.Peer == self {
-			continue
+	for _, x := range people {
+		person := board.Person{Peer: x.Peer, Nick: x.Nick, Online: x.Online, Since: x.Since, Seed: x.Seed, Rooms: x.Rooms}
+		if x.Addr != "" {
+			person.Addrs = []string{x.Addr}
 		}
-		out.People = append(out.People, board.Person{
-			Peer: m.Peer, Nick: m.Nick, Online: m.Online, Since: m.Since, Seed: m.Seed, Addrs: s.node.AddrsOf(m.Peer),
-		})
+		out.People = append(out.People, person)
 	}
 	for _, l := range s.node.Links() {
 		out.Links = append(out.Links, board.Link{A: self, B: l.Peer, Relayed: l.Relayed, RTT: l.RTT, Since: l.Since})
