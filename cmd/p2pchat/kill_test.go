@@ -238,7 +238,7 @@ func TestKill(t *testing.T) {
 // startSeed runs a seed until the test ends, and returns its address.
 func startSeed(t *testing.T, bin, dir string) string {
 	t.Helper()
-	cmd := exec.Command(bin, "--bootstrap", "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0", "--data", dir+"/seed")
+	cmd := exec.Command(bin, "--bootstrap", "--web", "off", "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0", "--data", dir+"/seed")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

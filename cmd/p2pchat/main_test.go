@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"setvar":    cmdSetVar,
 			"freeport":  cmdFreePort,
 			"chat":      cmdChat,
+			"polled":    cmdPolled,
 			"texts":     cmdTexts,
 			"jsonok":    cmdJSONOK,
 			"bad":       cmdBad,

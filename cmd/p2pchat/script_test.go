@@ -36,6 +36,7 @@ import (
 //	signal NAME INT|TERM|...  send a signal
 //	ended NAME CODE           wait for its end, with this exit code
 //	chat CODE [<FILE] ARG...  run a p2pchat to its end, in the folder $P2PCHAT_DATA
+//	polled RE ARG...          run a p2pchat again and again, until it prints RE
 //	[!] waitfor FILE RE [N]   wait until RE is in FILE (at least N times)
 //	setvar VAR FILE RE        the same, and set VAR to its first group
 //	freeport VAR              set VAR to a port where nobody listens
@@ -102,7 +103,7 @@ func loopback(args []string) []string {
 	if i < 0 || slices.Contains(args, "__complete") {
 		return nil
 	}
-	env := []string{"P2PCHAT_MDNS=0"}
+	env := []string{"P2PCHAT_MDNS=0", "P2PCHAT_WEB=off"} // the page's port is one for the whole machine
 	if args[i] != "peers" {
 		env = append(env, "P2PCHAT_LISTEN=/ip4/127.0.0.1/tcp/0")
 	}
@@ -254,6 +255,23 @@ func cmdChat(ts *testscript.TestScript, neg bool, args []string) {
 	out, errs := stageOf(ts).run(ts, code, stdin, args)
 	_, _ = io.WriteString(ts.Stdout(), out)
 	_, _ = io.WriteString(ts.Stderr(), errs)
+}
+
+// cmdPolled runs a command, which is to succeed, until it prints what is waited for.
+func cmdPolled(ts *testscript.TestScript, neg bool, args []string) {
+	must(ts, !neg && len(args) >= 2, "usage: polled RE ARG...")
+	re, err := regexp.Compile(`(?m)` + args[0])
+	ts.Check(err)
+	s := stageOf(ts)
+	for end := time.Now().Add(patience); ; time.Sleep(poll) {
+		out, _ := s.run(ts, "0", "", args[1:])
+		if re.MatchString(out) {
+			return
+		}
+		if time.Now().After(end) {
+			s.fatal(ts, "%q was not printed, but:\n%s", args[0], out)
+		}
+	}
 }
 
 // run runs p2pchat to its end, which is to have the exit code.
