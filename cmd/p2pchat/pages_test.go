@@ -160,7 +160,7 @@ func TestPagesOfRealNodes(t *testing.T) {
 	annPage.Wait(visibly("are you there?"))
 	bob = h.start("bob", "gui", "--no-open")
 	again := b.Open(bob.found(address))
-	joined(again)
+	rejoined(again)
 	again.Wait(visibly("hello bob") + " && " + visibly("hello ann"))
 	again.Wait(visibly("are you there?"))
 	board.Wait(shows("bob"))
@@ -168,11 +168,17 @@ func TestPagesOfRealNodes(t *testing.T) {
 	again.NoSidewaysScroll()
 }
 
-// joined opens the lobby on a page, from the list if it is there.
+// inLobby is a condition on a page: the lobby is shown, and something can be said.
+const inLobby = `document.querySelector('.where h1')?.textContent === '#lobby' && document.querySelector('#input')`
+
+// joined opens the lobby on the page of somebody who was nowhere yet.
 func joined(p *browsertest.Page) {
-	p.Wait(`document.querySelector('.welcome form button:enabled') || document.querySelector('.convs a')`)
-	if browsertest.Eval[bool](p, `!document.querySelector('.convs a')`) {
-		p.Type(".welcome form input", "lobby\r")
-	}
-	p.Wait(`document.querySelector('.where h1')?.textContent === '#lobby' && document.querySelector('#input') || (document.querySelector('.convs a')?.click(), false)`)
+	p.Wait(`document.querySelector('.welcome form button:enabled')`)
+	p.Type(".welcome form input", "lobby\r")
+	p.Wait(inLobby)
+}
+
+// rejoined opens it on the page of somebody who was there before.
+func rejoined(p *browsertest.Page) {
+	p.Wait(inLobby + ` || ((document.querySelector('.composer.closed button:enabled') ?? document.querySelector('.convs a'))?.click(), false)`)
 }
