@@ -48,12 +48,15 @@ import (
 //	numbers FILE N            make a file of N lines
 //	badlines FILE LIMIT       make files of good and bad lines, and of the longest
 //
-// $ESC is the byte that begins a terminal's escape sequences, $BAD no UTF-8, $NL a
+// $MANY is how many lines are many. $ESC is the byte that begins a terminal's escape sequences, $BAD no UTF-8, $NL a
 // newline.
 
 // patience bounds every wait. It is long because machines that run tests are
 // busy; nothing waits that long unless it fails.
 const patience = 45 * time.Second
+
+// manyLines is how many lines are piped at once.
+const manyLines = 10_000 - 7000*raced
 
 // poll is how often a file is looked at.
 const poll = 10 * time.Millisecond
@@ -78,6 +81,7 @@ func newStage(env *testscript.Env) error {
 	env.Values[stageKey{}] = s
 	env.Setenv("P2PCHAT_DATA", env.WorkDir+"/data")
 	env.Setenv("ESC", "\x1b")
+	env.Setenv("MANY", strconv.Itoa(manyLines))
 	env.Setenv("BAD", "a\xffb")
 	env.Setenv("NL", "\n")
 	env.Defer(func() {
