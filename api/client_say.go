@@ -12,30 +12,51 @@ import (
 // Say hands a message over. What becomes of it is told by events: a Message or a
 // Refused with the draft's key. While the Client has a Stream, a message that the
 // node took and did not store before it ended is said again to the next one; else
-// Say waits until it is stored. After ErrSilent the node may yet take it: said
-// again with the same key it is said once.
+// Say waits until it is stored. After ErrSilent the node may yet take it, and after
+// ErrNoNode the last one may have stored it: said again with the same key it is said
+// once.
 func (c *Client) Say(ctx context.Context, conv chat.Conversation, d chat.Draft) error {
 	if len(d.Key) > MaxDraftKey/2 {
 		return badRequest("the key has %d bytes, and at most %d are allowed", len(d.Key), MaxDraftKey/2)
 	}
 	c.mu.Lock()
 	s := c.waiting.again(conv, d.Key, d.Body)
+	stored := s != nil && s.stored()
 	c.mu.Unlock()
+	if stored { // and told
+		return nil
+	}
 	if s == nil {
-		s = c.newSaid(conv, d)
+		wait := waitHanded
+		if !c.listened() {
+			wait = waitAccepted
+		}
+		s = c.newSaid(conv, d, wait)
 	}
-	wait := waitHanded
-	if !c.listened() {
-		wait = waitAccepted
+	sent, err := c.tell(ctx, s)
+	if err != nil {
+		return c.failed(s, err)
 	}
-	_, err := c.tell(ctx, s, wait)
+	if s.wait == waitAccepted {
+		c.forget(s, sent.id())
+	}
+	return nil
+}
+
+// failed notes that a message could not be handed over, as far as is known. It
+// returns what the face is told.
+func (c *Client) failed(s *said, err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case errors.Is(err, ErrSilent) && wait == waitHanded:
-		c.mu.Lock()
+	case s.stored(): // an event has said it since then
+		return nil
+	case errors.Is(err, ErrSilent) && s.wait == waitHanded: // recover takes care of it
 		c.waiting.doubt(s)
-		c.mu.Unlock()
-	case err != nil || wait == waitAccepted:
-		c.forget(s, chat.MessageID{})
+	case s.unsure:
+		c.waiting.leave(s)
+	default:
+		c.waiting.settle(s.wire, chat.MessageID{})
 	}
 	return err
 }
@@ -43,18 +64,22 @@ func (c *Client) Say(ctx context.Context, conv chat.Conversation, d chat.Draft) 
 // Send says something and waits until it is stored, so that it is not lost even if
 // the node ends.
 func (c *Client) Send(ctx context.Context, conv chat.Conversation, body chat.Body) (Sent, error) {
-	s := c.newSaid(conv, chat.Draft{Body: body})
-	sent, err := c.tell(ctx, s, waitAccepted)
-	var id chat.MessageID
-	if sent.ID != nil {
-		id = *sent.ID
-	}
-	c.forget(s, id)
+	s := c.newSaid(conv, chat.Draft{Body: body}, waitAccepted)
+	sent, err := c.tell(ctx, s)
+	c.forget(s, sent.id())
 	return sent, err
 }
 
-func (c *Client) newSaid(conv chat.Conversation, d chat.Draft) *said {
-	return &said{wire: wireKey(c.face, c.seq.Add(1), d.Key), key: d.Key, conv: conv, body: d.Body, at: time.Now()}
+// id is that of the message, or zero.
+func (s Sent) id() (id chat.MessageID) {
+	if s.ID != nil {
+		id = *s.ID
+	}
+	return id
+}
+
+func (c *Client) newSaid(conv chat.Conversation, d chat.Draft, wait string) *said {
+	return &said{wire: wireKey(c.face, c.seq.Add(1), d.Key), key: d.Key, conv: conv, body: d.Body, wait: wait, at: time.Now()}
 }
 
 // listened reports whether a Stream will tell what becomes of what is said.
@@ -81,29 +106,34 @@ func (c *Client) known(s *said) (id chat.MessageID, done bool) {
 	return s.id, s.done
 }
 
-// tell hands a message to the node, and to the next if this one ends meanwhile.
-func (c *Client) tell(ctx context.Context, s *said, wait string) (Sent, error) {
+// tell hands a message to the node, and to the next if this one ends meanwhile. Of
+// one that a node may have it is found out first.
+func (c *Client) tell(ctx context.Context, s *said) (Sent, error) {
 	c.saying.RLock()
 	c.mu.Lock()
 	c.waiting.add(s) // not before: who says again what is lost would take it for that
+	err, sent := errBroken, Sent{}
+	unsure := s.unsure
 	c.mu.Unlock()
-	sent, err := c.post(ctx, s, wait, "")
+	if !unsure {
+		sent, err = c.post(ctx, s, "")
+	}
 	c.saying.RUnlock()
 	if errors.Is(err, errBroken) && ctx.Err() == nil {
 		c.saying.Lock()
 		defer c.saying.Unlock()
-		return c.repeat(ctx, s, wait)
+		return c.repeat(ctx, s)
 	}
 	return sent, err
 }
 
 // post hands a message over once, to any node or to only one.
-func (c *Client) post(ctx context.Context, s *said, wait, only string) (sent Sent, err error) {
+func (c *Client) post(ctx context.Context, s *said, only string) (sent Sent, err error) {
 	b, err := draftOf(s.body)
 	if err != nil {
 		return sent, err
 	}
-	b.Key, b.Wait = s.wire, wait
+	b.Key, b.Wait = s.wire, s.wait
 	before := c.runNow()
 	var run string
 	err = c.do(ctx, request{
@@ -111,13 +141,26 @@ func (c *Client) post(ctx context.Context, s *said, wait, only string) (sent Sen
 	}, &sent)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case err == nil:
+	if s.unsure = mayHave(err, s.unsure); err == nil {
 		s.run = run
-	case s.run == "": // if a node got it, it is this or a later one
+	} else if s.run == "" { // if a node got it, it is this or a later one
 		s.run = before
 	}
 	return sent, err
+}
+
+// mayHave reports whether a node may have taken a message that none says it has,
+// after an attempt that ended with err; before is whether one may before.
+func mayHave(err error, before bool) bool {
+	var answer *Error
+	switch {
+	case errors.Is(err, ErrNoNode): // it was not sent
+		return before
+	case errors.Is(err, errBroken):
+		return true
+	default:
+		return err != nil && !errors.As(err, &answer)
+	}
 }
 
 func (c *Client) runNow() string {
@@ -128,16 +171,16 @@ func (c *Client) runNow() string {
 
 // repeat finds out what became of a message, and says it again if it is lost.
 // saying is held.
-func (c *Client) repeat(ctx context.Context, s *said, wait string) (Sent, error) {
+func (c *Client) repeat(ctx context.Context, s *said) (Sent, error) {
 	for end := time.Now().Add(c.o.patience()); ; {
-		sent, err := c.repeatOnce(ctx, s, wait)
+		sent, err := c.repeatOnce(ctx, s)
 		if !errors.Is(err, errBroken) || time.Now().After(end) || !sleep(ctx, retryEvery) {
 			return sent, err
 		}
 	}
 }
 
-func (c *Client) repeatOnce(ctx context.Context, s *said, wait string) (Sent, error) {
+func (c *Client) repeatOnce(ctx context.Context, s *said) (Sent, error) {
 	info, err := c.Node(ctx)
 	if err != nil {
 		return Sent{}, err
@@ -165,7 +208,7 @@ func (c *Client) repeatOnce(ctx context.Context, s *said, wait string) (Sent, er
 	}
 	// With its key the same node takes it once, and no other may: that must be
 	// asked first.
-	return c.post(ctx, s, wait, info.Run)
+	return c.post(ctx, s, info.Run)
 }
 
 // recall looks a message up that the node before may have stored.
@@ -220,7 +263,7 @@ func (c *Client) recover(ctx context.Context, run string) error {
 		if s.run == run {
 			continue
 		}
-		if _, err := c.repeat(ctx, s, waitHanded); errors.Is(err, errBroken) || errors.Is(err, ErrNoNode) || errors.Is(err, ErrSilent) || ctx.Err() != nil {
+		if _, err := c.repeat(ctx, s); errors.Is(err, errBroken) || errors.Is(err, ErrNoNode) || errors.Is(err, ErrSilent) || ctx.Err() != nil {
 			return err
 		} else if err != nil { // the next node does not take it
 			c.refused(s, err)

@@ -47,20 +47,12 @@ type (
 		Key   safe      `json:"key,omitempty"`
 		// KindNumber is that of a kind made by a newer version.
 		KindNumber chat.Kind `json:"kind_number,omitempty"`
+		// Delivery is how far an own message got. Events and --json have it not.
+		Delivery *progressObject `json:"delivery,omitempty"`
 	}
 	reactionObject struct {
 		Text Text          `json:"text"`
 		By   []chat.PeerID `json:"by"`
-	}
-	deliveryObject struct {
-		Type         string             `json:"type"`
-		Conversation safe               `json:"conversation"`
-		ID           chat.MessageID     `json:"id"`
-		State        chat.DeliveryState `json:"state"`
-		Reached      int                `json:"reached"`
-		HeldBy       int                `json:"held_by"`
-		Members      int                `json:"members"`
-		Reason       safe               `json:"reason"`
 	}
 	memberObject struct {
 		Type         string      `json:"type"`
@@ -289,19 +281,6 @@ func (o messageObject) message() (chat.Message, error) {
 		m.Reactions = append(m.Reactions, chat.Reaction{Text: r.Text.Text, By: r.By})
 	}
 	return m, nil
-}
-
-func newDelivery(d chat.Delivery) deliveryObject {
-	return deliveryObject{
-		"delivery", safe(d.Conversation.String()), d.ID, d.State, d.Reached, d.HeldBy, d.Members, safe(d.Reason),
-	}
-}
-
-func (o deliveryObject) delivery() (chat.Delivery, error) {
-	conv, err := parseConversation(string(o.Conversation))
-	return chat.Delivery{
-		Conversation: conv, ID: o.ID, State: o.State, Reached: o.Reached, HeldBy: o.HeldBy, Members: o.Members, Reason: string(o.Reason),
-	}, err
 }
 
 func newMember(m chat.Member) memberObject {

@@ -20,8 +20,8 @@ const (
 	maxPageBytes = 4 << 20
 )
 
-// A page is some messages of a conversation, the oldest first.
-type page struct {
+// A pageObject is some messages of a conversation, the oldest first.
+type pageObject struct {
 	Messages []messageObject `json:"messages"`
 	// More is set if there are more in the direction that was asked for.
 	More bool `json:"more"`
@@ -106,7 +106,7 @@ func (s *Server) backward(ctx context.Context, conv chat.Conversation, q history
 		return nil, err
 	}
 	from := fitting(entries, limit)
-	return s.page(conv, entries[from:], from > 0 || limit == MaxPage && len(entries) == MaxPage), nil
+	return s.page(ctx, conv, entries[from:], from > 0 || limit == MaxPage && len(entries) == MaxPage)
 }
 
 // fitting is where the newest of the entries begin that fit on one page.
@@ -142,7 +142,7 @@ func (s *Server) forward(ctx context.Context, conv chat.Conversation, q history.
 			break
 		}
 	}
-	return s.page(conv, entries[:to], to < len(entries) || limit == MaxPage && len(entries) == MaxPage), nil
+	return s.page(ctx, conv, entries[:to], to < len(entries) || limit == MaxPage && len(entries) == MaxPage)
 }
 
 // around is a page with a message in its middle.
@@ -164,7 +164,7 @@ func (s *Server) around(ctx context.Context, conv chat.Conversation, q history.Q
 	if err != nil {
 		return nil, err
 	}
-	return s.page(conv, append(older, newer...), len(newer) == after.Limit), nil
+	return s.page(ctx, conv, append(older, newer...), len(newer) == after.Limit)
 }
 
 // justBefore is the place next before another.
@@ -176,14 +176,6 @@ func justBefore(p chat.Place) chat.Place {
 		}
 	}
 	p.Time--
-	return p
-}
-
-func (s *Server) page(conv chat.Conversation, entries []history.Entry, more bool) page {
-	p := page{Messages: make([]messageObject, 0, len(entries)), More: more}
-	for _, e := range entries {
-		p.Messages = append(p.Messages, newMessage(s.message(conv, e)))
-	}
 	return p
 }
 
@@ -200,7 +192,7 @@ func (s *Server) getMessage(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMessage(s.message(conv, e)), nil
+	return s.object(ctx, conv, e)
 }
 
 // getTopic returns the message that set the topic.
@@ -325,11 +317,14 @@ func (s *Server) holders(ctx context.Context, conv chat.Conversation, o *Deliver
 	case err != nil:
 		return err
 	}
-	o.Known = true
 	members, err := s.cfg.Node.Members(ctx, conv)
-	if err != nil {
+	switch {
+	case errors.Is(err, chat.ErrNotFound): // it was left just now
+		return nil
+	case err != nil:
 		return err
 	}
+	o.Known = true
 	for _, m := range members {
 		if !m.Seed {
 			o.Holders = append(o.Holders, Holder{m.Peer, Text{m.Nick}, m.Online, slices.Contains(holding, m.Peer)})

@@ -46,19 +46,25 @@ func (s *Server) search(ctx context.Context, c *call) (any, error) {
 	for _, sum := range all {
 		names[sum.ID] = sum.Conversation
 	}
-	o := foundObject{Messages: make([]messageObject, 0, len(entries))}
+	var o foundObject
+	if fit := fittingNewest(entries); fit < len(entries) || len(entries) == q.Limit {
+		entries = entries[:fit]
+		o.Next = placeToken(entries[fit-1].Place)
+	}
+	o.Messages, err = s.objects(ctx, entries, func(id chat.ConversationID) chat.Conversation { return names[id] })
+	return o, err
+}
+
+// fittingNewest is how many of the entries, the newest of which is first, fit on one
+// page.
+func fittingNewest(entries []history.Entry) int {
 	bytes := 0
 	for i, e := range entries {
 		if bytes += e.Body.Text.Len(); bytes > maxPageBytes && i > 0 {
-			o.Next = placeToken(entries[i-1].Place)
-			return o, nil
+			return i
 		}
-		o.Messages = append(o.Messages, newMessage(s.message(names[e.Conversation], e)))
 	}
-	if len(entries) == q.Limit {
-		o.Next = placeToken(entries[len(entries)-1].Place)
-	}
-	return o, nil
+	return len(entries)
 }
 
 func (s *Server) searchQuery(v url.Values) (q history.Search, err error) {

@@ -50,7 +50,7 @@ func (s *Server) backwardSeen(ctx context.Context, conv chat.Conversation, q his
 		found = append(page, found...)
 	}
 	from := fitting(found, limit)
-	return s.page(conv, found[from:], more || from > 0), nil
+	return s.page(ctx, conv, found[from:], more || from > 0)
 }
 
 // unseen are the segments of others that no face was shown, if the conversation is

@@ -174,7 +174,7 @@ func TestNetworkOfFake(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := st.Network
-	if n.Reachability != "public" || n.NAT != "none" || len(n.Seeds) != 2 || !n.Seeds[0].Connected || n.Seeds[1].LastError != "no answer" || st.Traffic.In != 7 {
+	if n.Reachability != "public" || n.NAT != "none" || len(n.Seeds) != 2 || !n.Seeds[0].Connected || n.Seeds[1].LastError != "nobody listens there" || st.Traffic.In != 7 {
 		t.Errorf("%+v", n)
 	}
 	if n.Searches == nil || n.LAN == nil || n.Advertised == nil {

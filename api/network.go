@@ -55,7 +55,7 @@ func newNetwork(n node.Network) *Network {
 
 // newSeed tells how it stands with a seed, which may relay for us.
 func newSeed(s bootstrap.SeedStatus, relays []host.Relay) Seed {
-	o := Seed{Peer: s.Peer, Addrs: safeAddrs(s.Addrs), Connected: s.Connected, Since: milli(s.Since), LastError: safeError(s.LastError)}
+	o := Seed{Peer: s.Peer, Addrs: safeAddrs(s.Addrs), Connected: s.Connected, Since: milli(s.Since), LastError: chat.SafeString(s.Trouble())}
 	for _, r := range relays {
 		o.Reserved = o.Reserved || r.Reserved && r.Peer == s.Peer.Libp2p()
 	}

@@ -15,6 +15,8 @@ const (
 	maxPending = 10_000
 	// maxAccepted is how many own messages are remembered that were accepted.
 	maxAccepted = 4096
+	// maxUnsure is how many messages are remembered that the node took or not.
+	maxUnsure = 1000
 	// recallSlack is how much earlier than it was said a message may be dated.
 	recallSlack = 2 * time.Second
 )
@@ -25,20 +27,29 @@ type said struct {
 	key  string // as the face knows it
 	conv chat.Conversation
 	body chat.Body
+	wait string // until when; with its key it is always the same
 	at   time.Time
 	run  string // of the node it was handed to, as far as known
+	// unsure is set if a node may have taken it that did not say so. left is set if
+	// the face was told so, and nothing is done before it says it again.
+	unsure, left bool
 	// done is set when it is known what became of it, and id if it is stored.
 	done bool
 	id   chat.MessageID
 }
+
+// stored reports whether it is known that it is.
+func (s *said) stored() bool { return s.id != (chat.MessageID{}) }
 
 // A pending holds what was said and not accepted yet, in order. It is pure; the
 // Client's mu guards it.
 type pending struct {
 	byKey map[string]*said
 	order []*said // some are settled already
-	// unsure are those that the node took or not, by the face's keys.
+	// unsure are those that the node took or not, by the face's keys; some are known
+	// to be stored since then. doubts are the same, the oldest first.
 	unsure map[string]*said
+	doubts []*said
 	// accepted are messages of ours that are stored, so that none is taken for
 	// another of the same words.
 	accepted map[chat.MessageID]bool
@@ -50,9 +61,10 @@ func newPending() pending {
 }
 
 func (p *pending) add(s *said) {
-	if p.byKey[s.wire] == s {
+	if p.byKey[s.wire] == s && !s.left {
 		return // it is said again
 	}
+	s.left = false
 	p.byKey[s.wire] = s
 	p.order = append(p.order, s)
 }
@@ -60,12 +72,36 @@ func (p *pending) add(s *said) {
 // doubt notes that it is not known whether the node took a message: a face that says
 // it again must not say it twice.
 func (p *pending) doubt(s *said) {
-	if s.key != "" && !s.done {
-		p.unsure[s.key] = s
+	if s.key == "" || s.done || p.unsure[s.key] == s {
+		return
+	}
+	p.unsure[s.key] = s
+	p.doubts = append(p.doubts, s)
+	if len(p.doubts) <= maxUnsure {
+		return
+	}
+	old := p.doubts[0]
+	p.doubts = p.doubts[1:]
+	if old.left {
+		delete(p.byKey, old.wire)
+	}
+	if p.unsure[old.key] == old {
+		delete(p.unsure, old.key)
 	}
 }
 
-// again is a message that the face says again.
+// leave leaves it to the face to say a message again.
+func (p *pending) leave(s *said) {
+	if s.key == "" {
+		p.settle(s.wire, chat.MessageID{})
+		return
+	}
+	p.doubt(s)
+	s.left = true
+	p.order = slices.DeleteFunc(p.order, func(o *said) bool { return o == s })
+}
+
+// again is a message that the face says again. It may be stored meanwhile.
 func (p *pending) again(conv chat.Conversation, key string, b chat.Body) *said {
 	s := p.unsure[key]
 	if s == nil || s.conv != conv || s.body.Kind != b.Kind || s.body.Target != b.Target || s.body.Text != b.Text {
@@ -80,7 +116,7 @@ func (p *pending) settle(wire string, id chat.MessageID) {
 	if s := p.byKey[wire]; s != nil {
 		s.done, s.id = true, id
 		delete(p.byKey, wire)
-		if p.unsure[s.key] == s {
+		if p.unsure[s.key] == s && !s.stored() { // it may be tried anew
 			delete(p.unsure, s.key)
 		}
 	}

@@ -90,6 +90,12 @@ func TestRealNodes(t *testing.T) {
 	if err != nil || d.State != chat.Held || d.HeldBy != 1 {
 		t.Fatal(d, err)
 	}
+	if err := a.Leave(ctx, lobby); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := a.Delivery(ctx, lobby, *sent.ID); err != nil || d.State != chat.Held || d.Known {
+		t.Fatal("of a room that was left:", d, err)
+	}
 	if _, err := b.DialPeer(ctx, a.Self()); err != nil {
 		t.Fatal(err)
 	}

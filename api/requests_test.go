@@ -86,6 +86,9 @@ func examples() []example {
 		{`GET /v1/conversations/lobby/messages?after=ID&limit=1`, 200, `"text":"hello!"`},
 		{`GET /v1/conversations/lobby/messages?around=OWN&limit=4`, 200, `"edited":true`},
 		{`GET /v1/conversations/lobby/messages?after=2020-01-01T00:00:00Z&raw=1`, 200, `"kind":"edit"`},
+		{`GET /v1/conversations/lobby/messages?around=OWN`, 200, `"delivery":{"state":"held","reached":2,"held_by":2,"members":3,"reason":""}`},
+		{`GET /v1/conversations/lobby/messages/OWN`, 200, `"delivery":{"state":"held","reached":2,"held_by":2,"members":3,"reason":""}`},
+		{`GET /v1/search?words=hello`, 200, `"delivery":{"state":"held","reached":2,"held_by":2,"members":3,"reason":""}`},
 		{`GET /v1/conversations/lobby/messages/OWN`, 200, `"text":"hello!"`},
 		{`GET /v1/conversations/lobby/messages/OWN/delivery`, 200, `"holders":[{"peer":"12D3KooW`},
 		{`POST /v1/conversations/lobby/read {"message":"ID"}`, 200, `{}`},
@@ -144,7 +147,8 @@ func exampleNode(t testing.TB) (*Server, *strings.Replacer) {
 	}
 	m := f.Hear(lobby, 1, "good morning, ann")
 	own := f.Write(lobby, f.Self(), chat.Draft{Body: chat.Body{Kind: chat.KindText, Text: apitest.Text(t, "hello")}})
-	f.Happen(own, chat.History{Conversation: lobby, Complete: true})
+	f.Happen(own, chat.Delivery{Conversation: lobby, ID: own.ID, State: chat.Held, Reached: 2, HeldBy: 2, Members: 3})
+	f.Happen(chat.History{Conversation: lobby, Complete: true})
 	if err := f.Leave(context.Background(), lobby); err != nil {
 		t.Fatal(err)
 	}

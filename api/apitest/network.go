@@ -2,7 +2,8 @@ package apitest
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -35,7 +36,7 @@ func (f *Node) SetLink(l Link) {
 		n.Seeds = append(n.Seeds, seedOf(i, nil))
 	}
 	for _, i := range l.Lost {
-		n.Seeds = append(n.Seeds, seedOf(i, errors.New("no answer")))
+		n.Seeds = append(n.Seeds, seedOf(i, fmt.Errorf("failed to dial: %w", syscall.ECONNREFUSED)))
 	}
 	f.SetNetwork(n)
 }

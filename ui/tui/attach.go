@@ -11,13 +11,8 @@ import (
 	"github.com/p2pchat/p2pchat/chat"
 )
 
-const (
-	// maxAsked is how many of a page's own messages, the newest, the node is asked
-	// about how far they got; each takes a request.
-	maxAsked = 20
-	// maxPlaces is how many read marks are remembered by their place.
-	maxPlaces = 1000
-)
+// maxPlaces is how many read marks are remembered by their place.
+const maxPlaces = 1000
 
 // Attach makes a Node of a client of the local interface and one of its streams.
 // The caller closes both, after Run.
@@ -122,56 +117,31 @@ func (a *attached) readUpTo(ctx context.Context, x api.Conversation) chat.Place 
 	return m.Place()
 }
 
-// Page implements Node.
+// Page implements Node. Of what the history does not hold any more, and where none
+// is kept, there is nothing.
 func (a *attached) Page(ctx context.Context, conv chat.Conversation, q PageQuery) (Page, error) {
-	msgs, err := a.messages(ctx, conv, q)
-	if err != nil {
-		return Page{}, err
-	}
-	p := Page{Messages: msgs}
-	asked := 0
-	for _, m := range slices.Backward(msgs) {
-		if !m.Mine || !m.Kind.IsText() || m.Deleted {
-			continue
-		}
-		if asked++; asked > maxAsked {
-			break
-		}
-		d, err := a.Delivery(ctx, conv, m.ID)
-		if err != nil {
-			break // the messages are what counts
-		}
-		if d.State != "" {
-			p.Deliveries = append(p.Deliveries, deliveryOf(d))
-		}
-	}
-	return p, nil
-}
-
-// messages are those of a page. Of what the history does not hold any more, and
-// where none is kept, there are none.
-func (a *attached) messages(ctx context.Context, conv chat.Conversation, q PageQuery) ([]chat.Message, error) {
 	limit := min(q.Limit, api.MaxPage)
-	ask := func(q api.PageQuery) ([]chat.Message, error) {
+	ask := func(q api.PageQuery) (Page, error) {
 		q.Limit = limit
-		msgs, _, err := a.Messages(ctx, conv, q)
+		p, err := a.Client.Page(ctx, conv, q)
 		if has(err, "not-found", "no-history") {
-			return nil, nil
+			return Page{}, nil
 		}
-		return msgs, err
+		return Page{Messages: p.Messages, Deliveries: p.Deliveries}, err
 	}
 	switch {
 	case q.Before != (chat.Place{}):
 		return ask(api.PageQuery{Before: q.Before.ID})
 	case q.After.ID != (chat.MessageID{}):
-		msgs, err := ask(api.PageQuery{After: q.After.ID})
-		if len(msgs) > 0 || err != nil {
-			return msgs, err
+		p, err := ask(api.PageQuery{After: q.After.ID})
+		if len(p.Messages) > 0 || err != nil {
+			return p, err
 		}
 		fallthrough // nothing is after it, or it is gone itself
 	case q.After != (chat.Place{}):
-		msgs, err := ask(api.PageQuery{Since: q.After.Time.Wall()})
-		return slices.DeleteFunc(msgs, func(m chat.Message) bool { return m.Place().Compare(q.After) <= 0 }), err
+		p, err := ask(api.PageQuery{Since: q.After.Time.Wall()})
+		p.Messages = slices.DeleteFunc(p.Messages, func(m chat.Message) bool { return m.Place().Compare(q.After) <= 0 })
+		return p, err
 	default:
 		return ask(api.PageQuery{})
 	}

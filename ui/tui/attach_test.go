@@ -146,16 +146,31 @@ func TestAttachPages(t *testing.T) {
 	}
 }
 
-// A page of own messages asks about no more than the newest of them.
-func TestAttachAsksLittle(t *testing.T) {
+// Each own message of a page comes with how far it got, also while the conversation
+// is not open.
+func TestAttachDeliveries(t *testing.T) {
 	s := serveNode(t)
 	lobby := chat.InRoom("lobby")
-	s.f.Fill(lobby, 3*maxAsked+30)
-	s.must(s.node.Open(t.Context(), lobby))
+	s.f.Fill(lobby, 300)
 	p, err := s.node.Page(t.Context(), lobby, PageQuery{Limit: pageSize})
 	s.must(err)
-	if len(p.Deliveries) != maxAsked {
-		t.Errorf("%d deliveries, at most %d are asked for", len(p.Deliveries), maxAsked)
+	var mine []chat.MessageID
+	for _, m := range p.Messages {
+		if m.Mine {
+			mine = append(mine, m.ID)
+		}
+	}
+	if len(mine) < pageSize/4 || len(p.Deliveries) != len(mine) || p.Deliveries[0] != (chat.Delivery{Conversation: lobby, ID: mine[0], State: chat.Queued}) {
+		t.Fatalf("of %d own messages: %v", len(mine), p.Deliveries)
+	}
+	held := chat.Delivery{Conversation: lobby, ID: mine[1], State: chat.Held, Reached: 2, HeldBy: 1, Members: 3}
+	s.f.Deliver(held)
+	s.await("the delivery", func(ev chat.Event) bool { return ev == chat.Event(held) })
+	for _, q := range []PageQuery{{Limit: pageSize}, {Before: p.Messages[pageSize-1].Place(), Limit: pageSize}, {After: p.Messages[0].Place(), Limit: pageSize}} {
+		p, err := s.node.Page(t.Context(), lobby, q)
+		if err != nil || !slices.Contains(p.Deliveries, held) {
+			t.Errorf("%v: %v, %v", q, p.Deliveries, err)
+		}
 	}
 }
 

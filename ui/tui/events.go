@@ -181,7 +181,7 @@ func (m *model) delivered(d chat.Delivery) tea.Cmd {
 	if c == nil {
 		return nil
 	}
-	c.t.deliver(d)
+	c.t.delivered(d)
 	if d.State == chat.Queued {
 		return nil
 	}

@@ -51,7 +51,7 @@ func (m *model) load(c *conversation, w where, q PageQuery) tea.Cmd {
 // request numbers a request for a page of c; an earlier one is forgotten.
 func (m *model) request(c *conversation) int {
 	m.count++
-	c.t.asked, c.t.request, c.t.changes = true, m.count, nil
+	c.t.asked, c.t.request, c.t.changes, c.t.told = true, m.count, nil, nil
 	return m.count
 }
 
@@ -75,11 +75,17 @@ func (m *model) loadAround(c *conversation, hit chat.Message) tea.Cmd {
 			return pageMsg{conv: id, request: request, where: around, err: err}
 		}
 		after, err := m.node.Page(ctx, id, PageQuery{After: at, Limit: pageSize})
+		deliveries := append(before.Deliveries, after.Deliveries...)
+		if hit.Mine {
+			if h, err := m.node.Holders(ctx, id, hit.ID); err == nil { // else it has no mark
+				deliveries = append(deliveries, h.Delivery)
+			}
+		}
 		return pageMsg{
 			conv: id, request: request, where: around, hit: hit.ID, err: err,
 			page: Page{
 				Messages:   append(append(before.Messages, hit), after.Messages...),
-				Deliveries: append(before.Deliveries, after.Deliveries...),
+				Deliveries: deliveries,
 			},
 			older: len(before.Messages) >= pageSize, newer: len(after.Messages) >= pageSize,
 		}
@@ -93,7 +99,7 @@ func (m *model) paged(a pageMsg) tea.Cmd {
 		return nil // it would leave a hole in what is shown now
 	}
 	if a.err != nil {
-		c.t.asked, c.t.changes = false, nil
+		c.t.asked, c.t.changes, c.t.told = false, nil, nil
 		m.alert("the history cannot be read: " + a.err.Error())
 		return nil
 	}
@@ -130,8 +136,8 @@ func (m *model) newestPage(c *conversation, a pageMsg) {
 	for _, e := range live {
 		if len(a.page.Messages) == 0 || e.at.Compare(a.page.Messages[0].Place()) > 0 {
 			n := c.t.insert(e.Message)
-			if e.delivery.State != "" {
-				c.t.deliver(e.delivery)
+			if n.delivery.State == "" { // else the page has it, or an event since then
+				n.delivery = e.delivery
 			}
 			n.mention = e.mention
 		}

@@ -17,8 +17,8 @@ const (
 	keptAside = 200
 	// pageSize is how many messages are asked for at once.
 	pageSize = 100
-	// maxChanges bounds the edits and reactions remembered while a page that may
-	// lack them is on its way.
+	// maxChanges bounds the edits and reactions, and the deliveries, remembered while
+	// a page that may lack them is on its way.
 	maxChanges = 1000
 )
 
@@ -42,10 +42,11 @@ type timeline struct {
 	// beyond counts live messages after the end of a window that newer is set of.
 	beyond int
 	// asked is set while a page is on its way, the answer to request; changes are
-	// the live edits, deletions and reactions since then.
+	// the live edits, deletions and reactions since then, told the deliveries.
 	asked   bool
 	request int
 	changes []chat.Message
+	told    []chat.Delivery
 	// generation is that of what entries quote: it grows when that may change.
 	generation int
 }
@@ -150,6 +151,14 @@ func (e *entry) react(m chat.Message, p chat.Place) {
 	e.Reactions = all
 }
 
+// delivered takes an event of how far an own message got.
+func (t *timeline) delivered(d chat.Delivery) {
+	if t.asked && len(t.told) < maxChanges {
+		t.told = append(t.told, d)
+	}
+	t.deliver(d)
+}
+
 // deliver takes note of how far an own message got.
 func (t *timeline) deliver(d chat.Delivery) {
 	if e := t.byID[d.ID]; e != nil && e.delivery != d {
@@ -163,13 +172,13 @@ func (t *timeline) merge(p Page) {
 	for _, m := range p.Messages {
 		t.insert(m)
 	}
-	for _, d := range p.Deliveries {
+	for _, d := range append(slices.Clone(p.Deliveries), t.told...) {
 		t.deliver(d)
 	}
 	for _, m := range t.changes {
 		t.change(m)
 	}
-	t.changes = nil
+	t.changes, t.told = nil, nil
 	t.generation++
 }
 

@@ -77,6 +77,30 @@ func newestBut(t testing.TB, f *apitest.Node, words string) chat.MessageID {
 	return chat.MessageID{}
 }
 
+// All own messages that are shown have their marks, also far back and when the page is
+// new, and pages are all it takes.
+func TestMarks(t *testing.T) {
+	f, s := serve(t)
+	f.Fill(room("lobby"), 400)
+	p := browsertest.Start(t).Open(s.URL())
+	join(p, "lobby")
+	const marked = `(() => {
+		const own = [...document.querySelectorAll('.message.mine')];
+		return own.length > 20 && own.every((m) => m.querySelector('.delivery')?.textContent.startsWith('queued'));
+	})()`
+	p.Wait(said("message 400 of 400") + " && " + marked)
+	browsertest.Eval[any](p, `document.querySelector('.box').scrollTop = 0`)
+	p.Wait(said("message 260 of 400") + " && " + marked)
+	m := newestBut(t, f, "message 400 of 400")
+	f.Deliver(chat.Delivery{Conversation: room("lobby"), ID: m, State: chat.Held, Reached: 3, HeldBy: 2, Members: 3}, 1, 2)
+	p.Reload()
+	p.Wait(said("message 400 of 400") + ` && document.querySelectorAll('.message.mine .delivery.warn').length > 20`)
+	p.Wait(fmt.Sprintf(`document.querySelector('[data-id="%s"] .delivery').textContent.startsWith('held 2/3')`, m))
+	if n := browsertest.Eval[int](p, `performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/delivery')).length`); n > 0 {
+		t.Errorf("%d requests for single messages", n)
+	}
+}
+
 func TestSearchJumps(t *testing.T) {
 	f, s := serve(t)
 	f.Fill(room("lobby"), 3000)

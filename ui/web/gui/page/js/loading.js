@@ -5,8 +5,6 @@ import { line } from './safe.js';
 import { compare, maxWindow, pageSize } from './timeline.js';
 
 const listPause = 300, listPatience = 2000, listEvery = 20000, statusEvery = 5000, markPause = 400;
-// How many own messages of a page are asked for how far they got.
-const maxAsked = 8;
 
 export class Loading {
 	constructor(model) {
@@ -161,11 +159,13 @@ export class Loading {
 		if (!c.timeline.loaded) await m.attempt(() => this.newest(c));
 	}
 
-	async page(c, query) {
-		const t = c.timeline;
+	async page(c, query, limit = pageSize) {
+		const t = c.timeline, asked = performance.now();
 		t.asked++;
 		try {
-			return await this.api.get(at(c.ref, `/messages?limit=${pageSize}${query}`));
+			const page = await this.api.get(at(c.ref, `/messages?limit=${limit}${query}`));
+			t.told(page.messages, asked);
+			return page;
 		} finally {
 			t.asked--;
 		}
@@ -177,7 +177,6 @@ export class Loading {
 		c.timeline.replace(page.messages, page.more, false, this.m.self.name);
 		c.stick = true;
 		this.m.draw();
-		this.deliveries(c).catch(() => {});
 	}
 
 	// beyond loads the page behind an end of the window, unless the window has moved
@@ -240,21 +239,13 @@ export class Loading {
 		} else {
 			const t = c.timeline;
 			const from = t.entries[0].id, limit = Math.min(t.entries.length + pageSize, maxWindow);
-			const page = await this.api.get(at(c.ref, `/messages?limit=${limit}&after=${from}`));
+			const asked = performance.now();
 			const first = await this.api.get(at(c.ref, `/messages/${from}`)).catch(() => null);
+			if (first) t.told([first], asked);
+			const page = await this.page(c, `&after=${from}`, limit);
 			t.replace(first ? [first, ...page.messages] : page.messages, t.older, page.more, m.self.name);
 		}
 		m.draw();
-	}
-
-	// deliveries asks how far the newest own messages got.
-	async deliveries(c) {
-		const own = c.timeline.entries.filter((e) => e.mine && !e.delivery).slice(-maxAsked);
-		for (const e of own.reverse()) {
-			const d = await this.api.get(at(c.ref, `/messages/${e.id}/delivery`));
-			if (d.state && !e.delivery) c.timeline.deliver(d);
-			this.m.draw();
-		}
 	}
 
 	// markRead tells the node what the person sees.

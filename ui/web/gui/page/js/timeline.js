@@ -38,6 +38,11 @@ export function entry(m, myName) {
 	};
 }
 
+// same reports whether two deliveries say the same.
+function same(a, b) {
+	return Boolean(a) && ['state', 'reached', 'held_by', 'members', 'reason'].every((k) => a[k] === b[k]);
+}
+
 export class Timeline {
 	constructor() {
 		this.entries = [];
@@ -143,13 +148,22 @@ export class Timeline {
 	}
 
 	// deliver takes note of how far an own message got.
-	deliver(d) {
-		this.deliveries.set(d.id, d);
+	deliver(d, heard = performance.now()) {
+		this.deliveries.set(d.id, { ...d, heard });
 		if (this.deliveries.size > 2 * maxWindow) this.deliveries.delete(this.deliveries.keys().next().value);
 		const e = this.byID.get(d.id);
 		if (!e) return;
 		e.delivery = d;
 		e.version++;
+	}
+
+	// told takes what a page says of own messages. What an event said since it was
+	// asked for is newer.
+	told(messages, asked) {
+		for (const m of messages) {
+			const known = this.deliveries.get(m.id);
+			if (m.mine && m.delivery && !(known?.heard > asked) && !same(known, m.delivery)) this.deliver({ ...m.delivery, id: m.id }, asked);
+		}
 	}
 
 	// merge takes a page that was asked for. What it makes of older and newer comes

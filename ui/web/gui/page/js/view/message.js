@@ -115,8 +115,9 @@ export function deliveryWords(e, c) {
 	if (!e.mine || e.deleted || !d) return null;
 	switch (d.state) {
 	case 'queued': return { level: 'warn', icon: 'clock', short: 'queued', long: 'nobody has it yet; it goes out by itself' };
-	case 'sent': return { level: '', icon: 'check', short: 'sent', long: `handed to ${d.reached} so far` };
-	case 'held': return c.room ? { level: 'good', icon: 'check', short: `held ${d.held_by}/${d.members}`, long: `${d.held_by} of ${d.members} say that they hold it` }
+	case 'sent': return { level: '', icon: 'check', short: 'sent', long: d.reached ? `handed to ${d.reached} so far` : 'handed to others' };
+	case 'held': return c.room && !d.members ? { level: 'good', icon: 'check', short: 'held', long: 'others said that they hold it' } // of an earlier run
+		: c.room ? { level: 'good', icon: 'check', short: `held ${d.held_by}/${d.members}`, long: `${d.held_by} of ${d.members} say that they hold it` }
 		: { level: 'good', icon: 'check', short: 'held', long: 'the other side holds it' };
 	case 'read': return { level: 'good', icon: 'check', short: 'read', long: 'the other side has seen it' };
 	case 'failed': return { level: 'bad', icon: 'close', short: 'failed', long: d.reason || 'it will not go out' };
