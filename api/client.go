@@ -158,6 +158,7 @@ var errBroken = errors.New("the node ended, or its answer did not come")
 func (c *Client) do(ctx context.Context, r request, out any) error {
 	var end time.Time
 	for {
+		before := c.runNow() // another request may open things at the next node meanwhile
 		run, b, err := c.send(ctx, r)
 		if r.run != nil {
 			*r.run = run
@@ -170,7 +171,7 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 				return malformed("answer of the node", err)
 			}
 			return nil
-		case !r.bare && errors.Is(err, chat.ErrNotFound) && c.moved(run):
+		case !r.bare && errors.Is(err, chat.ErrNotFound) && run != "" && run != before:
 			if err := c.reopen(ctx, run); err != nil {
 				return err
 			}

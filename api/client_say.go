@@ -113,18 +113,50 @@ func (c *Client) tell(ctx context.Context, s *said) (Sent, error) {
 	c.mu.Lock()
 	c.waiting.add(s) // not before: who says again what is lost would take it for that
 	err, sent := errBroken, Sent{}
-	unsure := s.unsure
+	unsure, only := s.unsure, c.waiting.before(s)
 	c.mu.Unlock()
 	if !unsure {
-		sent, err = c.post(ctx, s, "")
+		sent, err = c.post(ctx, s, only)
 	}
 	c.saying.RUnlock()
 	if errors.Is(err, errBroken) && ctx.Err() == nil {
 		c.saying.Lock()
 		defer c.saying.Unlock()
+		if err := c.sayLost(ctx, s); err != nil {
+			return Sent{}, err
+		}
 		return c.repeat(ctx, s)
 	}
 	return sent, err
+}
+
+// sayLost says again, in order, what the last node lost of what was said before s, or
+// all if s is nil. It fails if it is not known what became of one. saying is held.
+func (c *Client) sayLost(ctx context.Context, s *said) error {
+	info, err := c.Node(ctx)
+	if err == nil {
+		err = c.reopen(ctx, info.Run)
+	}
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	lost := c.waiting.open()
+	c.mu.Unlock()
+	for _, o := range lost {
+		if o == s {
+			return nil
+		}
+		if o.run == info.Run {
+			continue
+		}
+		if _, err := c.repeat(ctx, o); errors.Is(err, errBroken) || errors.Is(err, ErrNoNode) || errors.Is(err, ErrSilent) || ctx.Err() != nil {
+			return err
+		} else if err != nil { // the next node does not take it
+			c.refused(o, err)
+		}
+	}
+	return nil
 }
 
 // post hands a message over once, to any node or to only one.
@@ -256,20 +288,7 @@ func (c *Client) recover(ctx context.Context, run string) error {
 	if err := c.reopen(ctx, run); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	lost := c.waiting.open()
-	c.mu.Unlock()
-	for _, s := range lost {
-		if s.run == run {
-			continue
-		}
-		if _, err := c.repeat(ctx, s); errors.Is(err, errBroken) || errors.Is(err, ErrNoNode) || errors.Is(err, ErrSilent) || ctx.Err() != nil {
-			return err
-		} else if err != nil { // the next node does not take it
-			c.refused(s, err)
-		}
-	}
-	return nil
+	return c.sayLost(ctx, nil)
 }
 
 // refused tells the Streams of a message that no node takes.

@@ -70,7 +70,7 @@ type Traffic struct {
 	In  uint64 `json:"in_bytes"`
 	Out uint64 `json:"out_bytes"`
 	// InHour and OutHour are those of the last hour or, of a younger node, what
-	// an hour would come to.
+	// an hour would come to; zero in its first five minutes.
 	InHour  uint64 `json:"in_bytes_hour"`
 	OutHour uint64 `json:"out_bytes_hour"`
 }

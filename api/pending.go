@@ -143,6 +143,18 @@ func (p *pending) open() []*said {
 	return slices.DeleteFunc(slices.Clone(p.order), func(s *said) bool { return p.byKey[s.wire] != s })
 }
 
+// before is the run of the node that was handed the last message before s of which it
+// is not known what became: no other node may get s sooner than that. It is empty if
+// there is none.
+func (p *pending) before(s *said) (run string) {
+	for i := len(p.order) - 1; i >= 0; i-- {
+		if o := p.order[i]; o != s && p.byKey[o.wire] == o && o.run != "" {
+			return o.run
+		}
+	}
+	return ""
+}
+
 // match finds the message that s became, among those of the history since then.
 func (p *pending) match(s *said, msgs []chat.Message) (chat.Message, bool) {
 	for _, m := range msgs {

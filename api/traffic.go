@@ -2,8 +2,13 @@ package api
 
 import "time"
 
-// trafficEvery is how often traffic is measured.
-const trafficEvery = time.Minute
+const (
+	// trafficEvery is how often traffic is measured.
+	trafficEvery = time.Minute
+	// leastSpan is how long a node must have run before it is said what an hour comes
+	// to: its start costs more than what follows.
+	leastSpan = 5 * time.Minute
+)
 
 // A meter makes the traffic of the last hour out of counters that only rise. It
 // is pure.
@@ -25,14 +30,15 @@ func (m *meter) note(s sample) {
 	}
 }
 
-// hour is the traffic up to now for an hour; of less than an hour, in proportion.
+// hour is the traffic up to now for an hour; of less than an hour, in proportion, and
+// nothing before leastSpan.
 func (m *meter) hour(now sample) (in, out uint64) {
 	if len(m.samples) == 0 {
 		return 0, 0
 	}
 	from := m.samples[0]
 	span := now.at.Sub(from.at)
-	if span <= 0 {
+	if span < leastSpan {
 		return 0, 0
 	}
 	scale := float64(time.Hour) / float64(span)

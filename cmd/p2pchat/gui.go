@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,7 @@ func (p *program) gui(ctx context.Context, addr string, noOpen bool) error {
 		defer events.Close()
 		server, err := gui.Serve(ctx, gui.Config{
 			API: api.Transport(s.folder.Dir()), Addr: addr, Version: version(), DefaultName: loginName(), Log: p.logger(),
+			Open: func() []string { return p.reopened(s.folder) },
 		})
 		if err != nil {
 			return err
@@ -67,6 +69,11 @@ func (p *program) gui(ctx context.Context, addr string, noOpen bool) error {
 		if err != nil {
 			return err
 		}
+		var remembering sync.WaitGroup
+		defer remembering.Wait()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		remembering.Go(func() { s.rememberOpen(ctx) })
 		return p.notices(ctx, events)
 	})
 	if ctx.Err() != nil {

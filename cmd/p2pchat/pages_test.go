@@ -180,5 +180,5 @@ func joined(p *browsertest.Page) {
 
 // rejoined opens it on the page of somebody who was there before.
 func rejoined(p *browsertest.Page) {
-	p.Wait(inLobby + ` || ((document.querySelector('.composer.closed button:enabled') ?? document.querySelector('.convs a'))?.click(), false)`)
+	p.Wait(inLobby + ` || (document.querySelector('.convs a')?.click(), false)`) // the room is open again by itself
 }

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
@@ -13,6 +17,8 @@ const (
 	// maxOpen bounds it, in bytes, and maxReopened what is opened again.
 	maxOpen     = 64 << 10
 	maxReopened = 256
+	// rememberEvery is how often it is looked at what is open.
+	rememberEvery = 2 * time.Second
 )
 
 // keepOpen remembers what was open, for the next time.
@@ -44,4 +50,49 @@ func lastOpen(f *identity.Folder) (open []chat.Conversation) {
 		}
 	}
 	return open
+}
+
+// reopened are the names of what a page opens when it begins: what was open the last
+// time, and the rooms of the settings.
+func (p *program) reopened(f *identity.Folder) (names []string) {
+	for _, room := range p.settings.Rooms {
+		names = append(names, string(room))
+	}
+	for _, conv := range lastOpen(f) {
+		if !slices.Contains(names, conv.String()) {
+			names = append(names, conv.String())
+		}
+	}
+	return names
+}
+
+// rememberOpen keeps what faces have open, for the next time, until ctx ends.
+func (s *session) rememberOpen(ctx context.Context) {
+	var before []chat.Conversation
+	tick := time.NewTicker(rememberEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		list, err := s.Conversations(ctx)
+		if err != nil {
+			continue // the node comes back, or this ends
+		}
+		var open []chat.Conversation
+		for _, o := range list {
+			if o.Open {
+				open = append(open, o.Conversation.Conversation)
+			}
+		}
+		slices.SortFunc(open, func(a, b chat.Conversation) int { return strings.Compare(a.String(), b.String()) })
+		if slices.Equal(open, before) {
+			continue // at first nothing is: that is not what was open last time
+		}
+		if before = open; keepOpen(s.folder, open) != nil {
+			before = nil // it is tried again
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/p2pchat/p2pchat/api"
+	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
 )
 
@@ -28,6 +29,7 @@ type session struct {
 	p      *program
 	folder *identity.Folder
 	info   api.NodeInfo // as it was at the beginning
+	kept   chat.Text    // the name that the folder had then
 
 	mu     sync.Mutex
 	own    *owner // nil while another process has the node
@@ -93,6 +95,7 @@ func (s *session) dial(ctx context.Context, o api.Options) (err error) {
 		return err
 	}
 	s.Client = c
+	s.kept, _ = s.folder.Name() // if it cannot be read, the node says so
 	s.info, err = c.Node(ctx)
 	return err
 }
@@ -128,6 +131,9 @@ func (s *session) lost(ctx context.Context, _ bool) {
 	with, err := carried(s.folder)
 	if err != nil { // it was lost, or is damaged
 		with, err = s.p.nodeSettings(), nil
+	}
+	if now, bad := s.folder.Name(); bad == nil && now == s.kept && !s.p.flags.set.Changed("name") {
+		with.name = s.p.settings.Name // nobody has taken another one since
 	}
 	if err == nil {
 		s.own, err = s.p.own(ctx, s.folder, false, with)

@@ -87,6 +87,7 @@ func (m *model) event(ev chat.Event) tea.Cmd {
 		m.refused(ev)
 	case chat.Member:
 		m.member(ev)
+		return m.statusSoon()
 	case chat.History:
 		if c := m.byID[ev.Conversation]; c != nil {
 			c.History = ev

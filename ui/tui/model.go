@@ -24,6 +24,8 @@ const (
 	alertLasts = 30 * time.Second
 	// statusEvery is how often the node is asked how well it is connected.
 	statusEvery = 5 * time.Second
+	// statusSettle is how long after somebody came or left.
+	statusSettle = 300 * time.Millisecond
 	// retryEvery is how soon a node that is gone is asked for again.
 	retryEvery = time.Second
 )
@@ -51,6 +53,7 @@ type model struct {
 	contacts  []Contact
 	requests  []Request
 	status    Status
+	statusDue bool      // it is asked for in a moment
 	invite    inviteMsg // the last one, for the hints
 	gone      bool      // the node does not answer
 
@@ -161,6 +164,19 @@ func (m *model) fetchPeople() tea.Cmd {
 		list, err := m.node.Requests(ctx)
 		return answer[[]Request]{list, err}
 	}))
+}
+
+// statusSoonMsg is the time to ask what statusSoon is about.
+type statusSoonMsg struct{}
+
+// statusSoon asks how well the node is connected when somebody has come or gone, once
+// for all who do so within a moment.
+func (m *model) statusSoon() tea.Cmd {
+	if m.statusDue {
+		return nil
+	}
+	m.statusDue = true
+	return m.after(statusSettle, statusSoonMsg{})
 }
 
 func (m *model) fetchStatus() tea.Cmd {

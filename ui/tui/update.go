@@ -46,6 +46,9 @@ func (m *model) other(msg tea.Msg) tea.Cmd {
 		m.blur = true
 	case tickMsg:
 		return m.tick()
+	case statusSoonMsg:
+		m.statusDue = false
+		return m.fetchStatus()
 	case retryMsg:
 		return m.listen()
 	case slowMsg:

@@ -87,10 +87,15 @@ func tellPerson(w http.ResponseWriter, r *http.Request) {
 
 // tellPage answers GET /page/info: what the page must know of its server.
 func (s *Server) tellPage(w http.ResponseWriter, _ *http.Request) {
+	open := []string{}
+	if s.cfg.Open != nil {
+		open = append(open, s.cfg.Open()...)
+	}
 	answer(w, http.StatusOK, struct {
-		Version string `json:"version"`
-		MaxText int    `json:"max_text"`
-		MaxPage int    `json:"max_page"`
-		Name    string `json:"default_name"`
-	}{chat.SafeString(s.cfg.Version), chat.MaxText, api.MaxPage, chat.SafeString(s.cfg.DefaultName)})
+		Version string   `json:"version"`
+		MaxText int      `json:"max_text"`
+		MaxPage int      `json:"max_page"`
+		Name    string   `json:"default_name"`
+		Open    []string `json:"open"`
+	}{chat.SafeString(s.cfg.Version), chat.MaxText, api.MaxPage, chat.SafeString(s.cfg.DefaultName), open})
 }

@@ -50,6 +50,9 @@ type Config struct {
 	Version string
 	// DefaultName is offered to a person who has no name yet.
 	DefaultName string
+	// Open lists the conversations, as the local interface names them, that a page
+	// opens when it begins: those of last time. If nil, none.
+	Open func() []string
 	// Log receives debug records. If nil, they are dropped.
 	Log *slog.Logger
 }

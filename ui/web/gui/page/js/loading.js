@@ -59,9 +59,9 @@ export class Loading {
 		}, statusEvery);
 	}
 
-	// reopen opens at this node what the tab had open.
+	// reopen opens at this node what the tab had open; a new tab, what was open last time.
 	async reopen() {
-		for (const ref of this.m.kept.get('ours', [])) {
+		for (const ref of this.m.kept.get('ours', this.m.info.open)) {
 			const c = this.m.conv(ref);
 			await this.openQuietly(c);
 		}
