@@ -70,6 +70,9 @@ func TestAllSeedsAreDialledAtOnce(t *testing.T) {
 				t.Errorf("the connection manager may drop seed %s", s.Peer)
 			}
 		}
+		if a, b := st[0].Trouble(), st[4].Trouble(); a != "another peer ID answers there" || b != "this is our own address" || st[1].Trouble() != "" {
+			t.Errorf("in words for people: %q, %q, %q", a, b, st[1].Trouble())
+		}
 		if strings.ContainsAny(st[0].LastError.Error(), "\n\x1b") {
 			t.Errorf("unsafe error: %q", st[0].LastError)
 		}

@@ -105,6 +105,9 @@ func (k *keeper) afresh() {
 	k.lost, k.failed, k.wait = time.Now(), 0, k.a.headStart(k.id)
 }
 
+// errThrownOut says that the seed does not want us.
+var errThrownOut = errors.New("it closed the connection at once")
+
 // errMoved says that an attempt was given up: it left by the old network.
 var errMoved = errors.New("the network changed")
 
@@ -135,7 +138,7 @@ func (k *keeper) connect(ctx context.Context) error {
 		return err
 	}
 	if !k.a.connected(k.seed) {
-		return errors.New("closed by the seed right away")
+		return errThrownOut
 	}
 	return nil
 }

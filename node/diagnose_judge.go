@@ -13,6 +13,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
+	"github.com/p2pchat/p2pchat/bootstrap"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/discovery"
 	"github.com/p2pchat/p2pchat/host"
@@ -130,7 +131,7 @@ func judgeSeed(s seedView) Check {
 	}
 	switch {
 	case !s.connected && s.err != nil:
-		c.Status, c.Saw = CheckFail, s.addr+": "+reason(s.err)
+		c.Status, c.Saw = CheckFail, s.addr+": "+bootstrap.Reason(s.err)
 		c.Advice = "check your internet connection and the address; else ask who runs this seed"
 		return c.with("error", s.err.Error())
 	case !s.connected:

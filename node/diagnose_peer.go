@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/p2pchat/p2pchat/bootstrap"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/discovery"
 	"github.com/p2pchat/p2pchat/host"
@@ -96,7 +97,7 @@ func judgePeerAt(at string, p chat.PeerID, err error) Check {
 	if err == nil {
 		return c.with("peer", p.String())
 	}
-	c.Status, c.Saw = CheckFail, at+": "+reason(err)
+	c.Status, c.Saw = CheckFail, at+": "+bootstrap.Reason(err)
 	if errors.Is(err, host.ErrNotAPeer) {
 		c.Saw = at + ": what listens there is not p2pchat"
 	}
@@ -186,7 +187,7 @@ func judgePeerDial(r discovery.DialResult, connected bool) Check {
 	case ma.P_DNS, ma.P_DNS4, ma.P_DNS6, ma.P_DNSADDR:
 		c.Status, c.Saw = CheckSkip, at+": a name, which is looked up when connecting"
 	default:
-		c.Status, c.Saw = CheckWarn, at+": "+reason(r.Err)
+		c.Status, c.Saw = CheckWarn, at+": "+bootstrap.Reason(r.Err)
 		c.Advice = "no matter, if another address answers"
 	}
 	return c.with("error", r.Err.Error())

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +54,7 @@ func (u until) met(d chat.Delivery) bool {
 	case untilHeld:
 		return d.State == chat.Held || d.State == chat.Read
 	default:
-		return d.State == chat.Read || d.State == chat.Held && d.HeldBy >= d.Members
+		return d.State == chat.Read || d.State == chat.Held && d.HeldBy >= max(1, d.Members)
 	}
 }
 
@@ -79,12 +78,16 @@ text is sent as it is, without commands. ` + placeHelp + `
 
 With --json each line of the input is an object, as for join --json, which may
 have a "conversation"; then CONVERSATION may be left out. What became of each
-message is printed as a delivery object.
+message is printed as a delivery object, as soon as it got as far as --until says,
+or at the end. When 1000 messages have not got so far, reading waits, at most
+--wait, and then waits no longer for those.
 
 The exit code is 0 when every message got as far as --until says: accepted (it is
 stored here, and goes out when somebody is there), sent (handed to somebody),
-held (somebody says to have stored it), delivered (everybody there does). What
-does not get so far within --wait is kept all the same, and goes out later.`,
+held (somebody says to have stored it), delivered (everybody there does); else 1,
+or 3 if nobody knows where the peer of a private conversation is, or 4 if it
+refused. What does not get so far within --wait is kept all the same, and goes out
+later.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 2 {
 				return usage(fmt.Sprintf("too many words: %q", args[2]), sendForm+"; quote a TEXT of several words")
@@ -128,12 +131,12 @@ func (p *program) send(ctx context.Context, args []string, f sendFlags) error {
 		if err != nil {
 			return usage("TEXT cannot be sent: "+err.Error(), sendForm)
 		}
-		return p.sendAll(ctx, f, in, func(say func(place, chat.Body) error) error { return say(in, body) })
+		return p.sendAll(ctx, f, in, func(_ context.Context, say sayer) error { return say(in, body) })
 	}
 	if terminal(p.in) {
 		p.say("each line is a message; Ctrl+D ends")
 	}
-	return p.sendAll(ctx, f, in, func(say func(place, chat.Body) error) error {
+	return p.sendAll(ctx, f, in, func(ctx context.Context, say sayer) error {
 		return p.eachLine(ctx, func(text []byte) error {
 			at, body, err := f.read(folder, in, text)
 			if err != nil {
@@ -240,42 +243,53 @@ func (i interruptible) Read(b []byte) (int, error) {
 	}
 }
 
-// sendAll says what messages gives it, and waits as --until says.
-func (p *program) sendAll(ctx context.Context, f sendFlags, first place, messages func(say func(place, chat.Body) error) error) error {
+// A sayer says something somewhere.
+type sayer func(place, chat.Body) error
+
+// sendAll says what messages gives it until its context ends, and waits as --until
+// says.
+func (p *program) sendAll(ctx context.Context, f sendFlags, first place, messages func(context.Context, sayer) error) error {
 	return p.withSession(ctx, func(s *session) error {
-		d, err := newDelivering(ctx, s, f.until)
+		var tell func(chat.Delivery) error
+		if f.json {
+			tell = func(d chat.Delivery) error { return p.print(string(api.EncodeEvent(d))) }
+		}
+		d, saying, err := newDelivering(ctx, s, f, tell)
 		if err != nil {
 			return err
 		}
-		defer d.close()
+		defer d.broken(nil)
+		defer d.close(ctx)
 		if !first.conv.IsPresence() {
 			if err := d.open(ctx, first); err != nil {
 				return err
 			}
 		}
-		read := messages(func(at place, b chat.Body) error { return d.say(ctx, at, b) })
-		left := d.await(ctx, time.Duration(f.wait))
-		if f.json {
-			if err := d.print(p); err != nil {
-				return err
-			}
-		}
+		read := messages(saying, func(at place, b chat.Body) error { return d.say(saying, at, b) })
+		d.await(saying)
+		d.giveUp()
 		d.leave(ctx)
-		if ctx.Err() != nil {
-			return p.unsent(left, len(d.order), f, codeInterrupted)
-		}
-		if err := d.refusal(); err != nil {
-			return err
-		}
-		if read != nil {
+		d.close(ctx)
+		said, left, unknown := d.outcome()
+		switch refused := d.refusal(); {
+		case ctx.Err() != nil:
+			return p.unsent(left, said, f, codeInterrupted, chat.PeerID{})
+		case saying.Err() != nil:
+			return context.Cause(saying)
+		case refused != nil:
+			return refused
+		case read != nil:
 			return read
+		case !unknown.IsZero():
+			return p.unsent(left, said, f, codeNotFound, unknown)
 		}
-		return p.unsent(left, len(d.order), f, codeFailure)
+		return p.unsent(left, said, f, codeFailure, unknown)
 	})
 }
 
-// unsent is the error of messages that did not get far enough.
-func (p *program) unsent(left, said int, f sendFlags, code int) error {
+// unsent is the error of messages that did not get far enough, perhaps because nobody
+// knows where a peer is.
+func (p *program) unsent(left, said int, f sendFlags, code int, unknown chat.PeerID) error {
 	if left == 0 {
 		if code == codeInterrupted {
 			return errInterrupted
@@ -290,8 +304,13 @@ func (p *program) unsent(left, said int, f sendFlags, code int) error {
 	if left == 1 {
 		verb = "was"
 	}
+	text := fmt.Sprintf("%d of %d %s not %s", left, said, verb, word)
+	if !unknown.IsZero() {
+		text += fmt.Sprintf(": peer %s was not found", unknown)
+		hint = notFoundHint
+	}
 	if p.settings.History {
 		hint = "it is kept, and goes out as soon as somebody is there; " + hint
 	}
-	return &fault{text: strings.TrimSpace(fmt.Sprintf("%d of %d %s not %s", left, said, verb, word)), hint: hint, code: code}
+	return &fault{text: text, hint: hint, code: code}
 }

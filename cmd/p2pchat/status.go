@@ -110,7 +110,7 @@ func networkRows(row func(what, format string, args ...any), n api.Network) {
 		state := "connected"
 		switch {
 		case !s.Connected && s.LastError != "":
-			state = "no answer: " + s.LastError
+			state = chat.SafeString(s.LastError)
 		case !s.Connected:
 			state = "no answer"
 		case s.Reserved:

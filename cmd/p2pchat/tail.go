@@ -21,7 +21,8 @@ func (p *program) tailCommand() *cobra.Command {
 		Long: `Print the messages of these conversations as they come, until interrupted; without
 any, those of all conversations of the node. ` + placeHelp + `
 
-With --json each is an object as join --json prints it, so that a bot is
+With --json each is an object as join --json prints it, after a ready object: from
+then on nothing is missed. So a bot is
 
   p2pchat tail --json lobby | my-bot | p2pchat send --json -`,
 		Args:              cobra.ArbitraryArgs,
@@ -62,7 +63,7 @@ func (p *program) tail(ctx context.Context, args []string, since time.Time, asJS
 		}
 		defer events.Close()
 		cfg := line.TailConfig{
-			Events: events, Out: p.out, Err: p.err, JSON: asJSON, Self: s.Self(), Name: s.info.Name.Text, Known: known,
+			Events: events, Out: p.out, Err: p.err, JSON: asJSON, Self: s.Self(), Name: s.info.Name.Text, Known: known, Addrs: s.info.Addrs,
 			Page: s.page, All: s.allConversations,
 		}
 		for _, at := range places {

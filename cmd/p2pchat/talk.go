@@ -40,9 +40,10 @@ type messageLog interface {
 
 // A talkPlace is what a line face is run on.
 type talkPlace struct {
-	conv   chat.Conversation
-	events line.Events
-	past   []chat.Message
+	conv    chat.Conversation
+	events  line.Events
+	past    []chat.Message
+	present []chat.Member // if the events do not tell
 }
 
 // enter listens, reads what was said earlier in the conversation that is meant, if
@@ -60,6 +61,9 @@ func (p *program) enter(ctx context.Context, s *session, t *talkFlags, meant cha
 		var o api.Opened
 		o, err = open()
 		at.conv = o.Conversation.Conversation
+		if err == nil && !o.First {
+			at.present, err = s.Members(ctx, at.conv)
+		}
 	}
 	if err != nil {
 		events.Close()
@@ -80,7 +84,7 @@ func (p *program) talk(ctx context.Context, s *session, at talkPlace, t *talkFla
 		In: p.in, Out: p.out, Err: p.err,
 		JSON: t.json, Follow: t.follow, Wait: time.Duration(t.wait), Verbose: p.flags.verbose,
 		Name: s.info.Name.Text, Known: known, Invite: s.inviteTo(ctx, at.conv),
-		Past: at.past, Topic: s.Topic, MarkRead: terminal(p.out),
+		Past: at.past, Present: at.present, Topic: s.Topic, MarkRead: terminal(p.out),
 		Page: func(ctx context.Context, after chat.MessageID) ([]chat.Message, error) {
 			return s.page(ctx, at.conv, after)
 		},
@@ -120,6 +124,9 @@ func terminal(f any) bool {
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
+// notFoundHint is what to do about a peer of whom nobody knows where it is.
+const notFoundHint = "it must be running, and share a seed or a local network with you; --wait 1m looks longer"
+
 // outcome is the error that a talk's end amounts to.
 func outcome(interrupted bool, conv chat.Conversation, res line.Result) error {
 	left := undelivered(res)
@@ -134,8 +141,7 @@ func outcome(interrupted bool, conv chat.Conversation, res line.Result) error {
 	case res.Refused:
 		return fail(codeRefused, fmt.Sprintf("%s: peer %s refused: %s", left, conv.Peer, res.Reason), "")
 	case res.NotFound:
-		return fail(codeNotFound, join(left, fmt.Sprintf("peer %s was not found", conv.Peer)),
-			"it must be running, and share a seed or a local network with you; --wait 1m looks longer")
+		return fail(codeNotFound, join(left, fmt.Sprintf("peer %s was not found", conv.Peer)), notFoundHint)
 	case conv.IsDirect() && !res.Connected:
 		return fail(codeFailure, join(left, fmt.Sprintf("peer %s did not answer", conv.Peer)), "--wait 1m tries longer")
 	case left != "" && res.Over:

@@ -73,6 +73,10 @@ type Config struct {
 	// Past are the last messages of the conversation, oldest first, as a page of
 	// history has them: they are shown before anything else.
 	Past []chat.Message
+	// Present are those who are there already, if the node does not tell so by events
+	// because another face has the conversation open. They are told first; in JSON,
+	// after Ready.
+	Present []chat.Member
 	// Page returns messages of the conversation after one, the oldest first and as
 	// the live stream has them (edits as messages of their own), as many as a page
 	// has: none at the end. After a zero ID it returns the newest. With it, what was

@@ -36,6 +36,9 @@ func (s *screen) begin(ctx context.Context) error {
 		}
 	}
 	s.tellTopic(ctx)
+	if err := s.tellPresent(ctx); err != nil {
+		return err
+	}
 	return s.flush()
 }
 

@@ -41,6 +41,8 @@ type screen struct {
 	teller  teller
 	recall  *recall                   // the teller's; it has a lock of its own
 	here    map[chat.PeerID]chat.Text // members of the conversation, as last told
+	// present are those who were told as there before, until an event is about them.
+	present map[chat.PeerID]chat.Member
 	shown   *shown
 	edge    edge
 	me      chat.Text // the own nick
@@ -81,6 +83,7 @@ func newScreen(cfg Config) *screen {
 		teller:    teller{names.New(Person{Peer: cfg.Chat.Self(), Name: cfg.Name}, cfg.Known), recall, clockLayout, ""},
 		recall:    recall,
 		here:      make(map[chat.PeerID]chat.Text),
+		present:   make(map[chat.PeerID]chat.Member),
 		shown:     newShown(time.Now()),
 		me:        cfg.Name,
 		tally:     newTally(),
@@ -189,8 +192,16 @@ func (s *screen) offer(ctx context.Context, evs []chat.Event) error {
 		if m, ok := ev.(chat.Message); ok && !s.concerns(m) {
 			continue // nothing waits for its author's nick
 		}
+		if s.toldPresent(ev) {
+			continue
+		}
 		if err := s.print(ctx, s.hold.add(now, ev)); err != nil {
 			return err
+		}
+		if _, ready := ev.(chat.Ready); ready {
+			if err := s.tellPresent(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return s.settle()

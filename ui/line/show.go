@@ -31,8 +31,8 @@ func (s *screen) write(ev chat.Event) {
 
 func (s *screen) message(m chat.Message) {
 	mine := m.Mine && m.Key != "" // it was typed here, and not at another face
-	if m.Mine && !m.Old && !m.Nick.Empty() && m.Nick != s.me {
-		s.callMe(m.Nick) // another face has changed it
+	if renamedTo(m, s.me) {
+		s.callMe(m.Nick)
 	}
 	switch {
 	case m.Conversation == s.cfg.Conversation && mine:

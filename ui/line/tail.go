@@ -18,7 +18,8 @@ type TailConfig struct {
 	Events Events
 	// Out gets messages, and Err, which may be nil, what is said about the node.
 	Out, Err io.Writer
-	// JSON prints messages as objects, and a notice where something was missed.
+	// JSON prints that it listens, then messages as objects, and a notice where
+	// something was missed.
 	JSON bool
 	// Conversations are those shown. If empty, all are; then the words of somebody
 	// unknown, who waits for an answer, are shown in JSON only.
@@ -30,6 +31,8 @@ type TailConfig struct {
 	Self  chat.PeerID
 	Name  chat.Text
 	Known []Person
+	// Addrs are those of the node, for the JSON that says that it listens.
+	Addrs []string
 	// Page is Config.Page for any conversation. If nil, the user is told where to
 	// find what was missed.
 	Page func(ctx context.Context, conv chat.Conversation, after chat.MessageID) ([]chat.Message, error)
@@ -46,7 +49,7 @@ const maxTailed = 256
 // goroutine behind if ctx ends while Out takes nothing.
 func Tail(ctx context.Context, cfg TailConfig) error {
 	t := &tail{
-		cfg: cfg, hold: newHold(), shown: newShown(time.Now()), told: make(map[chat.Conversation]*tailed),
+		cfg: cfg, me: cfg.Name, hold: newHold(), shown: newShown(time.Now()), told: make(map[chat.Conversation]*tailed),
 		names: names.New(Person{Peer: cfg.Self, Name: cfg.Name}, cfg.Known),
 	}
 	done := make(chan error, 1)
@@ -61,6 +64,7 @@ func Tail(ctx context.Context, cfg TailConfig) error {
 // A tail prints messages of many conversations. The goroutine of run owns it.
 type tail struct {
 	cfg   TailConfig
+	me    chat.Text // the own nick
 	hold  *hold
 	shown *shown
 	names *names.Names
@@ -78,6 +82,9 @@ type tailed struct {
 }
 
 func (t *tail) run(ctx context.Context) error {
+	if t.cfg.JSON { // from here on nothing is missed
+		t.out = object(chat.Ready{Peer: t.cfg.Self, Addrs: t.cfg.Addrs})
+	}
 	for _, m := range t.cfg.Past {
 		t.message(m)
 	}
@@ -168,8 +175,18 @@ func (t *tail) message(m chat.Message) {
 	if m.Author == m.Conversation.Peer && !m.Nick.Empty() {
 		c.nick = m.Nick
 	}
+	if renamedTo(m, t.me) {
+		t.me = m.Nick
+		t.names.Know(Person{Peer: t.cfg.Self, Name: t.me}, t.cfg.Known)
+	}
 	teller := teller{t.names, c.recall, dateLayout, " " + t.place(m.Conversation, c.nick)}
 	t.out = append(t.out, teller.tell(m)...)
+}
+
+// renamedTo reports whether an own message tells that this node's person is not
+// called me any more: some face has changed that.
+func renamedTo(m chat.Message, me chat.Text) bool {
+	return m.Mine && !m.Old && !m.Nick.Empty() && m.Nick != me
 }
 
 func (t *tail) of(conv chat.Conversation) *tailed {

@@ -99,15 +99,34 @@ func TestTail(t *testing.T) {
 		some.happen(evs...)
 		some.wrote(day+"#@den carol | psst\n"+day+"@carol carol | buy this\n", "p2pchat: no seed\n")
 
-		objects := follow(t, TailConfig{JSON: true})
+		objects := follow(t, TailConfig{JSON: true, Past: []chat.Message{past}, Addrs: []string{"/ip4/192.0.2.1/tcp/1"}})
 		objects.happen(evs...)
 		var want strings.Builder
+		want.Write(object(chat.Ready{Peer: peerN(0), Addrs: []string{"/ip4/192.0.2.1/tcp/1"}}))
 		for _, ev := range evs {
 			if m, ok := ev.(chat.Message); ok {
 				want.Write(object(m))
 			}
 		}
 		objects.wrote(want.String(), "p2pchat: no seed\n")
+	})
+}
+
+// The own new name is shown, and is nobody else's from then on; what was written
+// under the old one and comes late does not bring that back.
+func TestTailOfRenamed(t *testing.T) {
+	fake(t, func(t *testing.T) {
+		named := func(m chat.Message, name string) chat.Message {
+			return with(m, func(m *chat.Message) { m.Nick = nick(name) })
+		}
+		f := follow(t, TailConfig{})
+		f.happen(said(1, lobby(), 0, "one"), named(said(2, lobby(), 0, "two"), "Alicia"))
+		f.happen(chat.Notice{Code: "node-lost", Text: "lost"}, missed(), named(said(3, lobby(), 0, "three"), "Alicia"))
+		f.happen(with(said(4, lobby(), 0, "old"), func(m *chat.Message) { m.Old = true }), named(said(5, lobby(), 1, "trick"), "alicia"))
+		got := strings.ReplaceAll(f.out.String(), "2026-01-02 12:00 lobby ", "")
+		if want := "alice | one\nAlicia | two\nAlicia | three\nAlicia | old\nalicia~" + peerN(1).Short() + " | trick\n"; got != want {
+			t.Errorf("shown is %q, want %q", got, want)
+		}
 	})
 }
 
@@ -160,7 +179,7 @@ func TestTailMissed(t *testing.T) {
 		cfg.Conversations, cfg.JSON = []chat.Conversation{lobby()}, true
 		f = follow(t, cfg)
 		f.happen(one, missed(), three)
-		f.wrote(string(object(one))+string(object(missed()))+string(object(two))+string(object(three)), "")
+		f.wrote(string(object(chat.Ready{Peer: peerN(0)}))+string(object(one))+string(object(missed()))+string(object(two))+string(object(three)), "")
 
 		cfg = TailConfig{Page: pages}
 		f = follow(t, cfg)
