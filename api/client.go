@@ -123,6 +123,9 @@ func (c *Client) Close() error {
 // Self is the node's identity. It never changes: it is the folder's.
 func (c *Client) Self() chat.PeerID { return c.info.Peer }
 
+// Found is the node as it was at Dial.
+func (c *Client) Found() NodeInfo { return c.info }
+
 // shake makes sure that the node speaks our version. It does not wait for one.
 func (c *Client) shake(ctx context.Context) (info NodeInfo, err error) {
 	_, b, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/node"})

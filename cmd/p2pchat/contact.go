@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
 )
@@ -82,8 +83,9 @@ func (p *program) contactList() *cobra.Command {
 			for _, c := range contacts.List() {
 				l := contactLine(c)
 				if asJSON {
-					b, err := json.Marshal(contactObject{
-						c.Name, c.Peer, c.Peer.Fingerprint(), c.Verified, c.Blocked, c.Accepted, c.Ignored,
+					b, err := json.Marshal(api.Contact{
+						Name: c.Name, Peer: c.Peer, Fingerprint: c.Peer.Fingerprint(), Verified: c.Verified, Blocked: c.Blocked,
+						Accepted: c.Accepted, Ignored: c.Ignored,
 					})
 					if err != nil {
 						return err
@@ -99,17 +101,6 @@ func (p *program) contactList() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	return cmd
-}
-
-// A contactObject is one line of contact list --json.
-type contactObject struct {
-	Name        string      `json:"name"`
-	Peer        chat.PeerID `json:"peer"`
-	Fingerprint string      `json:"fingerprint"`
-	Verified    bool        `json:"verified"`
-	Blocked     bool        `json:"blocked"`
-	Accepted    bool        `json:"accepted"`
-	Ignored     bool        `json:"ignored"`
 }
 
 // contactLine is one line of contact list.

@@ -44,10 +44,8 @@ func (p *program) daemon(ctx context.Context, args []string) error {
 			return err
 		}
 		defer events.Close()
-		for _, at := range places {
-			if err := s.openPlace(ctx, at); err != nil {
-				return err
-			}
+		if err := s.openPlaces(ctx, places); err != nil {
+			return err
 		}
 		if s.info.PID != 0 && !s.owns() {
 			p.say("the node runs already, as process %d; this one goes on when that ends", s.info.PID)

@@ -203,7 +203,7 @@ func (d *delivering) open(ctx context.Context, at place) error {
 	if before {
 		return nil
 	}
-	err := d.s.openPlace(ctx, at)
+	_, err := d.s.openPlace(ctx, at)
 	if err != nil {
 		d.mu.Lock()
 		delete(d.opened, at.conv)

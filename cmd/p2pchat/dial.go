@@ -48,10 +48,8 @@ func (p *program) dial(ctx context.Context, whom string, t *talkFlags, newKey bo
 	if err != nil {
 		return err
 	}
-	if target.invite != "" {
-		if err := learn(folder, target.invite); err != nil {
-			return err
-		}
+	if err := learn(folder, target.seeds); err != nil {
+		return err
 	}
 	return p.withSession(ctx, func(s *session) error {
 		if target.peer == s.Self() {
@@ -62,18 +60,9 @@ func (p *program) dial(ctx context.Context, whom string, t *talkFlags, newKey bo
 			return err
 		}
 		open := func() (api.Opened, error) { return p.open(ctx, s, target, newKey) }
-		if p.screens(t) {
-			return p.tui(ctx, s, meant, open)
-		}
-		at, done, err := p.enter(ctx, s, t, meant, open)
-		if err != nil {
-			return err
-		}
-		defer done()
-		if !t.json {
-			p.say("dialling %s as %s", at.conv.Peer, s.whoAmI())
-		}
-		return p.talk(ctx, s, at, t)
+		return p.converse(ctx, s, t, meant, open, func(conv chat.Conversation) {
+			p.say("dialling %s as %s", conv.Peer, s.whoAmI())
+		})
 	})
 }
 

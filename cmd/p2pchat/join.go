@@ -29,11 +29,7 @@ INVITE is what p2pchat invite ROOM printed for somebody.`,
 		Args:              words("ROOM"),
 		ValidArgsFunction: p.completeRooms,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			what, err := parseRoom(args[0])
-			if err != nil {
-				return err
-			}
-			return p.join(cmd.Context(), what, &t)
+			return p.join(cmd.Context(), args[0], &t)
 		},
 	}
 	t.add(cmd)
@@ -43,28 +39,20 @@ INVITE is what p2pchat invite ROOM printed for somebody.`,
 // minCut is how many characters of an invite make a room's name suspicious.
 const minCut = 16
 
-// A joinable is what a person may join.
-type joinable struct {
-	room   chat.RoomName
-	invite string // with which it is found, if it is not empty
-}
-
-func parseRoom(s string) (joinable, error) {
-	if !invite.Is(s) {
-		if err := cutInvite(s); err != nil {
-			return joinable{}, err
+// roomOf finds out which room is meant: unlike in other places, no contact.
+func roomOf(s string) (place, error) {
+	if invite.Is(s) {
+		at, err := invited(s)
+		if err == nil && at.conv.IsDirect() {
+			err = usage("this is an invite to a private talk, not to a room", "p2pchat dial takes it")
 		}
-		room, err := chat.ParseRoomName(s)
-		return joinable{room: room}, err
+		return at, err
 	}
-	i, err := invite.Parse(s)
-	switch {
-	case err != nil:
-		return joinable{}, err
-	case i.Room == "":
-		return joinable{}, usage("this is an invite to a private talk, not to a room", "p2pchat dial takes it")
+	if err := cutInvite(s); err != nil {
+		return place{}, err
 	}
-	return joinable{room: i.Room, invite: s}, nil
+	conv, err := inRoom(s)
+	return place{conv: conv}, err
 }
 
 // cutInvite refuses what could be a room's name, and is more likely a part of an
@@ -76,35 +64,22 @@ func cutInvite(s string) error {
 	return nil
 }
 
-func (p *program) join(ctx context.Context, what joinable, t *talkFlags) error {
-	if what.invite != "" {
-		folder, err := p.folder()
-		if err == nil {
-			err = learn(folder, what.invite)
-		}
-		if err != nil {
-			return err
-		}
+func (p *program) join(ctx context.Context, room string, t *talkFlags) error {
+	at, err := roomOf(room)
+	if err != nil {
+		return err
+	}
+	folder, err := p.folder()
+	if err == nil {
+		err = learn(folder, at.seeds)
+	}
+	if err != nil {
+		return err
 	}
 	return p.withSession(ctx, func(s *session) error {
-		conv := chat.InRoom(what.room)
-		open := func() (api.Opened, error) {
-			if what.invite != "" {
-				return s.OpenInvite(ctx, what.invite)
-			}
-			return s.Join(ctx, what.room)
-		}
-		if p.screens(t) {
-			return p.tui(ctx, s, conv, open)
-		}
-		at, done, err := p.enter(ctx, s, t, conv, open)
-		if err != nil {
-			return err
-		}
-		defer done()
-		if !t.json {
-			p.say("in %s as %s", what.room, s.whoAmI())
-		}
-		return p.talk(ctx, s, at, t)
+		open := func() (api.Opened, error) { return s.openPlace(ctx, at) }
+		return p.converse(ctx, s, t, at.conv, open, func(conv chat.Conversation) {
+			p.say("in %s as %s", conv.Room, s.whoAmI())
+		})
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
@@ -19,16 +21,23 @@ a room in any case.`
 type place struct {
 	conv   chat.Conversation
 	invite string // with which it is found, if it is not empty
+	seeds  []peer.AddrInfo
+}
+
+// invited is where an invite leads.
+func invited(s string) (place, error) {
+	i, err := invite.Parse(s)
+	return place{i.Conversation(), s, i.Seeds}, err
 }
 
 // placeOf finds out what is meant. A contact's name wins over a room of that name.
 func placeOf(f *identity.Folder, s string) (place, error) {
 	if invite.Is(s) {
-		i, err := invite.Parse(s)
-		if err != nil {
-			return place{}, err
+		at, err := invited(s)
+		if err == nil {
+			err = learn(f, at.seeds)
 		}
-		return place{i.Conversation(), s}, learn(f, s)
+		return at, err
 	}
 	if name, ok := strings.CutPrefix(s, "#"); ok {
 		conv, err := inRoom(name)
@@ -57,13 +66,9 @@ func placeOf(f *identity.Folder, s string) (place, error) {
 
 // learn keeps the seeds of an invite, so that a node that is about to start begins
 // with them: it asks those alone for a relay that it knows from its start.
-func learn(f *identity.Folder, text string) error {
-	i, err := invite.Parse(text)
-	if err != nil {
-		return err
-	}
+func learn(f *identity.Folder, seeds []peer.AddrInfo) error {
 	var all []string
-	for _, s := range i.Seeds {
+	for _, s := range seeds {
 		for _, a := range s.Addrs {
 			all = append(all, a.String()+"/p2p/"+s.ID.String())
 		}
@@ -86,9 +91,18 @@ func placesOf(f *identity.Folder, words []string) (all []place, err error) {
 	return all, nil
 }
 
+// openPlaces opens conversations, until one cannot be.
+func (s *session) openPlaces(ctx context.Context, all []place) error {
+	for _, at := range all {
+		if _, err := s.openPlace(ctx, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // openPlace opens a conversation.
-func (s *session) openPlace(ctx context.Context, at place) (err error) {
-	var o api.Opened
+func (s *session) openPlace(ctx context.Context, at place) (o api.Opened, err error) {
 	switch {
 	case at.invite != "":
 		o, err = s.OpenInvite(ctx, at.invite)
@@ -100,5 +114,5 @@ func (s *session) openPlace(ctx context.Context, at place) (err error) {
 	if err == nil && o.Conversation.Conversation != at.conv {
 		err = fmt.Errorf("opened %s in place of %s", o.Conversation, at.conv)
 	}
-	return err
+	return o, err
 }

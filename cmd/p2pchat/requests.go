@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/p2pchat/p2pchat/api"
 	"github.com/p2pchat/p2pchat/chat"
 	"github.com/p2pchat/p2pchat/identity"
 )
@@ -54,17 +54,6 @@ func block(c *identity.Contacts, id chat.PeerID) error { return c.Block(id, true
 
 func unblock(c *identity.Contacts, id chat.PeerID) error { return c.Block(id, false) }
 
-// A requestObject is one line of requests --json.
-type requestObject struct {
-	Type  string      `json:"type"`
-	Peer  chat.PeerID `json:"peer"`
-	Nick  chat.Text   `json:"nick"`
-	First time.Time   `json:"first"`
-	Last  time.Time   `json:"last"`
-	Count int         `json:"count"`
-	Text  chat.Text   `json:"text"`
-}
-
 func (p *program) requests(asJSON bool) error {
 	f, err := p.folderToRead()
 	if err != nil {
@@ -80,7 +69,9 @@ func (p *program) requests(asJSON bool) error {
 	}
 	if asJSON {
 		for _, q := range list {
-			b, err := json.Marshal(requestObject{"request", q.Peer, q.Nick, q.First, q.Last, q.Count, q.Text})
+			b, err := json.Marshal(api.Request{
+				Type: "request", Peer: q.Peer, Nick: api.Text{Text: q.Nick}, First: q.First, Last: q.Last, Count: q.Count, Text: api.Text{Text: q.Text},
+			})
 			if err != nil {
 				return err
 			}

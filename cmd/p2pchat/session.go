@@ -82,6 +82,7 @@ func (s *session) open(ctx context.Context) error {
 			}
 			return inUse
 		}
+		s.kept, _ = s.folder.Name() // if it cannot be read, the node says so
 		if err == nil && s.own == nil {
 			err = s.attached()
 		}
@@ -94,10 +95,8 @@ func (s *session) dial(ctx context.Context, o api.Options) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Client = c
-	s.kept, _ = s.folder.Name() // if it cannot be read, the node says so
-	s.info, err = c.Node(ctx)
-	return err
+	s.Client, s.info = c, c.Found()
+	return nil
 }
 
 // attached does for a node that runs already what flags ask for, and says of the

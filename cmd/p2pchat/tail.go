@@ -67,20 +67,15 @@ func (p *program) tail(ctx context.Context, args []string, since time.Time, asJS
 			Page: s.page, All: s.allConversations,
 		}
 		for _, at := range places {
-			if err := s.openPlace(ctx, at); err != nil {
-				return err
-			}
 			cfg.Conversations = append(cfg.Conversations, at.conv)
 		}
-		if len(places) == 0 {
+		if len(places) == 0 { // all are shown, and there should be some
 			if places, err = placesOf(folder, p.openRooms()); err != nil {
 				return err
 			}
-			for _, at := range places {
-				if err := s.openPlace(ctx, at); err != nil {
-					return err
-				}
-			}
+		}
+		if err := s.openPlaces(ctx, places); err != nil {
+			return err
 		}
 		if !since.IsZero() {
 			if cfg.Past, err = s.since(ctx, cfg.Conversations, since); err != nil {

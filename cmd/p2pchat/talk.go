@@ -46,6 +46,23 @@ type talkPlace struct {
 	present []chat.Member // if the events do not tell
 }
 
+// converse opens a conversation and talks in it, with the face that fits. meant is what
+// is known of it before; said tells a person, on the line face, what was opened.
+func (p *program) converse(ctx context.Context, s *session, t *talkFlags, meant chat.Conversation, open func() (api.Opened, error), said func(chat.Conversation)) error {
+	if p.screens(t) {
+		return p.tui(ctx, s, meant, open)
+	}
+	at, done, err := p.enter(ctx, s, t, meant, open)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if !t.json {
+		said(at.conv)
+	}
+	return p.talk(ctx, s, at, t)
+}
+
 // enter listens, reads what was said earlier in the conversation that is meant, if
 // that is known, and opens it. What nobody was shown yet, the node shows then.
 func (p *program) enter(ctx context.Context, s *session, t *talkFlags, meant chat.Conversation, open func() (api.Opened, error)) (at talkPlace, done func(), err error) {
