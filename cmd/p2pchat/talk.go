@@ -44,6 +44,8 @@ type talkPlace struct {
 	events  line.Events
 	past    []chat.Message
 	present []chat.Member // if the events do not tell
+	known   []line.Person
+	invite  string // the command line that leads here
 }
 
 // converse opens a conversation and talks in it, with the face that fits. meant is what
@@ -71,7 +73,11 @@ func (p *program) enter(ctx context.Context, s *session, t *talkFlags, meant cha
 		return at, nil, err
 	}
 	at.events = events
-	if !t.json && terminal(p.out) && !meant.IsPresence() {
+	// What takes time comes before: a peer that refuses may do so at once, and what was
+	// to be said should have been read by then.
+	at.invite = s.inviteTo(ctx, meant)
+	at.known, err = people(s.folder)
+	if err == nil && !t.json && terminal(p.out) && !meant.IsPresence() {
 		at.past, err = s.past(ctx, meant)
 	}
 	if err == nil {
@@ -92,15 +98,11 @@ func (p *program) enter(ctx context.Context, s *session, t *talkFlags, meant cha
 // talk runs the line face on a conversation that is open, and turns how it
 // ended into an error.
 func (p *program) talk(ctx context.Context, s *session, at talkPlace, t *talkFlags) error {
-	known, err := people(s.folder)
-	if err != nil {
-		return err
-	}
 	res, err := line.Run(ctx, line.Config{
 		Chat: s, Events: at.events, Conversation: at.conv,
 		In: p.in, Out: p.out, Err: p.err,
 		JSON: t.json, Follow: t.follow, Wait: time.Duration(t.wait), Verbose: p.flags.verbose,
-		Name: s.info.Name.Text, Known: known, Invite: s.inviteTo(ctx, at.conv),
+		Name: s.info.Name.Text, Known: at.known, Invite: at.invite,
 		Past: at.past, Present: at.present, Topic: s.Topic, MarkRead: terminal(p.out),
 		Page: func(ctx context.Context, after chat.MessageID) ([]chat.Message, error) {
 			return s.page(ctx, at.conv, after)
